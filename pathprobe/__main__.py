@@ -1,0 +1,5 @@
+"""``python -m pathprobe``."""
+
+from pathprobe.commands import main
+
+main()

@@ -1,0 +1,48 @@
+"""The command line: parse, call, render, exit.
+
+Each command's module is imported only when it is called, so that ``--help`` loads neither scapy nor asyncio.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from pathprobe import __version__
+
+#: Command -> the module that has it, and its line in the overview.
+_COMMANDS = {
+    "tcp": ("probe", "Is this TCP port reachable from here, and if not, what stops it and where?"),
+    "icmp": ("probe", "The same for echo (ping)."),
+    "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),
+    "demo": ("demo", "See it find a silent drop in a network of its own."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Commands by name, imported when asked for (click's documentation, "Lazily Loading Subcommands")."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pathprobe.commands.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pathprobe")
+def main() -> None:
+    """Why is this port unreachable, what stops the packet, between which hops, and how sure is that?
+
+    \b
+    sudo pathprobe tcp 10.0.0.5:8080
+    """

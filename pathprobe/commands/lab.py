@@ -1,0 +1,157 @@
+"""``pathprobe lab``: throw-away networks with a known fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from tabulate import tabulate
+
+from pathprobe.commands import status
+
+if TYPE_CHECKING:
+    from pathprobe.lab.network import Lab
+    from pathprobe.net.scenario import Scenario
+
+
+@click.group()
+def lab() -> None:
+    """Throw-away networks with a known fault, to learn on and to test on.
+
+    Each is a chain client - r1 - r2 - r3 - target of network namespaces that only this process sees, and
+    that goes away with it. Needs root, or user namespaces.
+    """
+
+
+@lab.command("list")
+def list_() -> None:
+    """Which networks there are."""
+    from pathprobe.lab import catalogue
+
+    rows = [(name, catalogue.load(name).summary) for name in catalogue.names()]
+    click.echo(tabulate(rows, tablefmt="plain"))
+
+
+@lab.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def run(name: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND on the client of network NAME, by default the pathprobe command for its fault.
+
+    \b
+    pathprobe lab run drop-r2-forward
+    pathprobe lab run drop-r2-forward -- traceroute -n -T -p 8080 10.0.0.5
+    """
+    with _network(name) as network:
+        given = command or (sys.executable, "-m", "pathprobe", *network.scenario.arguments)
+        code = _call(network, given)
+    sys.exit(code)
+
+
+@lab.command()
+@click.argument("name")
+def shell(name: str) -> None:
+    """A shell on the client of network NAME; `ip netns exec r2 ...` reaches the other nodes."""
+    with _network(name) as network:
+        scenario = network.scenario
+        click.echo(f"{scenario.name}: {scenario.summary}", err=True)
+        click.echo(f"nodes: {', '.join(scenario.nodes)}; try: pathprobe {' '.join(scenario.arguments)}", err=True)
+        code = _call(network, (os.environ.get("SHELL", "/bin/sh"),))
+    sys.exit(code)
+
+
+@lab.command()
+@click.argument("names", nargs=-1)
+@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1000), help="How often to ask each.")
+@click.option("--simulated", is_flag=True, help="On the simulated networks; needs no privileges.")
+def check(names: tuple[str, ...], times: int, simulated: bool) -> None:
+    """Ask about every network (or NAMES) and compare the verdict with the truth.
+
+    Exit status 0 when every verdict is right, else 1.
+    """
+    from pathprobe.lab import catalogue
+
+    scenarios = [_load(name) for name in names or catalogue.names()]
+    wrong = 0
+    for scenario in scenarios:
+        wrong += _check(scenario, times, simulated=simulated)
+    click.echo(f"{len(scenarios)} networks, {times} times each: {wrong} wrong verdicts")
+    sys.exit(1 if wrong else 0)
+
+
+def _check(scenario: Scenario, times: int, *, simulated: bool) -> int:
+    from pathprobe.lab.ask import ask_live, ask_simulated, differences
+
+    wrong, confidences, packets = 0, [], []
+    for number in range(times):
+        if simulated:
+            result = ask_simulated(scenario, seed=number)
+        else:
+            with _network(scenario.name) as network:
+                result = ask_live(network)
+        confidences.append(result.verdict.confidence)
+        packets.append(len(result.observations))
+        found = differences(scenario, result)
+        wrong += bool(found)
+        for difference in found:
+            click.echo(f"  {scenario.name}, run {number + 1}: {difference}")
+    sure = f"{min(confidences):.1%}"
+    click.echo(f"{scenario.name:32} {times - wrong}/{times} right, sure {sure}, {max(packets)} packets")
+    return wrong
+
+
+@contextmanager
+def _network(name: str) -> Iterator[Lab]:
+    from pathprobe.lab.netns import LabUnavailable
+    from pathprobe.lab.network import Lab
+
+    scenario = _load(name)
+    try:
+        with _undisturbed(), Lab(scenario) as network:
+            yield network
+    except LabUnavailable as error:
+        click.echo(f"pathprobe: {error}", err=True)
+        sys.exit(status.CANNOT)
+
+
+def _load(name: str) -> Scenario:
+    from pathprobe.lab.catalogue import UnknownScenario, load
+
+    try:
+        return load(name)
+    except UnknownScenario as error:
+        click.echo(f"pathprobe: {error} (pathprobe lab list)", err=True)
+        sys.exit(status.USAGE)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A termination takes the same way out as Ctrl-C, so that the network is always torn down."""
+
+    def stop(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _call(network: Lab, command: tuple[str, ...]) -> int:
+    """Run a command on the client; Ctrl-C is the command's to handle, we tear down after it."""
+    here = os.path.dirname(sys.executable)
+    environment = {**os.environ, "PATH": f"{here}:{os.environ.get('PATH', os.defpath)}"}
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return network.run("client", command, env=environment)
+    except (FileNotFoundError, PermissionError) as error:
+        click.echo(f"pathprobe: cannot run {command[0]}: {error.strerror}", err=True)
+        return status.CANNOT
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,163 @@
+"""How is a live run set up, shown while it runs, and interrupted?"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import netifaces
+
+from pathprobe import __version__
+from pathprobe.core.report import Report, Result, Target, Vantage
+from pathprobe.core.session import Session
+from pathprobe.engine.diagnose import Options, diagnose
+from pathprobe.engine.recorder import Recorder, Words
+from pathprobe.net.routes import Route
+from pathprobe.output import wording
+
+_WORDS = Words(sent=wording.sent_comment, answer=wording.answer_comment, section=wording.section_comment)
+
+_NO_PRIVILEGE = (
+    "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"
+)
+
+
+class CannotProbe(Exception):
+    """One line that says why, and what to do."""
+
+
+def run(
+    targets: Sequence[Target],
+    *,
+    write: Path | None,
+    max_hops: int,
+    wait: float | None,
+    interface: str | None,
+    source: str | None,
+    family: int | None,
+    no_trace: bool,
+    verbose: bool,
+) -> Report:
+    """Ask about the targets one after the other. Raises CannotProbe."""
+    _check_vantage(interface, source)
+    options = Options(max_hops=max_hops, wait=wait, interface=interface, source=source, trace=not no_trace)
+    try:
+        recorder = _recorder(write) if write else None
+        return asyncio.run(_ask(targets, options, recorder, verbose=verbose))
+    except PermissionError as error:
+        if write and error.filename == str(write):
+            raise CannotProbe(f"cannot write {write}: {error.strerror}") from None
+        raise CannotProbe(_NO_PRIVILEGE) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise CannotProbe(f"{where}{error.strerror or error}") from None
+
+
+def _check_vantage(interface: str | None, source: str | None) -> None:
+    known = netifaces.interfaces()
+    if interface is not None and interface not in known:
+        raise CannotProbe(f"there is no interface {interface!r} here; there are {', '.join(known)}")
+    if source is not None and source not in _addresses():
+        raise CannotProbe(f"{source} is not an address of this host; ip -br address shows them")
+
+
+def _addresses() -> set[str]:
+    return {
+        str(entry["addr"]).partition("%")[0]
+        for name in netifaces.interfaces()
+        for family, entries in netifaces.ifaddresses(name).items()
+        if family in (netifaces.AF_INET, netifaces.AF_INET6)
+        for entry in entries
+    }
+
+
+def _recorder(path: Path) -> Recorder:
+    # Opened before the first packet: a file that cannot be written costs no probe.
+    return Recorder(
+        path, _WORDS, application=f"pathprobe {__version__}", command=shlex.join(["pathprobe", *sys.argv[1:]])
+    )
+
+
+async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder | None, *, verbose: bool) -> Report:
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    epoch, started = time.time(), time.monotonic()
+    results: list[Result] = []
+    routes: list[Route | None] = []
+    progress = _Progress(sys.stderr.isatty())
+    try:
+        for target in targets:
+            if interrupted.is_set():
+                break
+            progress.target = target
+            result, route = await diagnose(target, options, interrupted, recorder=recorder, progress=progress)
+            results.append(result)
+            routes.append(route)
+            if verbose:
+                progress.say(_route_words(target, route))
+    finally:
+        progress.clear()
+    if recorder:
+        recorder.finish(tuple(results))
+    return Report(
+        engine="raw",
+        started=epoch,
+        duration=time.monotonic() - started,
+        vantage=_vantage(routes),
+        results=tuple(results),
+        capture_path=str(recorder.path) if recorder else None,
+        capture_packets=recorder.packets if recorder else 0,
+        complete=not interrupted.is_set(),
+    )
+
+
+def _vantage(routes: Sequence[Route | None]) -> Vantage:
+    route = next((route for route in routes if route), None)
+    return Vantage(
+        hostname=socket.gethostname(),
+        interface=route.interface if route else None,
+        source=route.source if route else None,
+    )
+
+
+def _route_words(target: Target, route: Route | None) -> str:
+    if route is None:
+        return f"{target.address}: this host has no route"
+    via = f"via {route.gateway}" if route.gateway else "directly"
+    return f"{target.address}: {via} through {route.interface} from {route.source}, MTU {route.mtu}"
+
+
+class _Progress:
+    """One line on stderr that says how far it is, on a terminal only."""
+
+    def __init__(self, on_terminal: bool) -> None:
+        self.target: Target | None = None
+        self._on_terminal = on_terminal
+        self._shown = ""
+
+    def __call__(self, session: Session, now: float) -> None:
+        if not self._on_terminal or self.target is None:
+            return
+        text = f"{self.target.label}: {len(session.ledger)} packets, {now:.1f} s"
+        if text != self._shown:
+            sys.stderr.write(f"\r{text}\x1b[K")
+            sys.stderr.flush()
+            self._shown = text
+
+    def say(self, text: str) -> None:
+        self.clear()
+        sys.stderr.write(f"{text}\n")
+
+    def clear(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._shown = ""

@@ -1,0 +1,95 @@
+"""``pathprobe tcp`` and ``pathprobe icmp``."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from pathprobe.commands import status
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every probing command has."""
+    options = [
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
+        click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
+                     help="Keep every packet, with a comment on each."),
+        click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60), help="Longest path to step."),
+        click.option("--wait", type=click.FloatRange(0.01, 60), metavar="SECONDS",
+                     help="Longest silence window of one probe (default: adaptive)."),
+        click.option("-i", "--interface", metavar="NAME", help="Send through this interface."),
+        click.option("-s", "--source", metavar="ADDRESS", help="Send from this address of this host."),
+        click.option("-4", "family", flag_value=4, type=int, help="Resolve names to IPv4 only."),
+        click.option("-6", "family", flag_value=6, type=int, help="Resolve names to IPv6 only."),
+        click.option("--no-trace", is_flag=True, help="Only ask the target; do not step the TTL."),
+        click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
+    ]  # fmt: skip
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), function)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="HOST:PORT...")
+@_options
+def tcp(targets: tuple[str, ...], **options: Any) -> None:
+    """Is this TCP port reachable from here, and if not, what stops it and where?
+
+    A target is HOST:PORT, [V6]:PORT, HOST:PORT,PORT or HOST:LOW-HIGH.
+
+    \b
+    Exit status: 0 open, 3 closed, 4 filtered, 5 unreachable, 6 unknown, 8 several targets
+    that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
+    """
+    _run("tcp", targets, **options)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="HOST...")
+@_options
+def icmp(targets: tuple[str, ...], **options: Any) -> None:
+    """Does this host answer echo requests, and if not, what stops them and where?
+
+    \b
+    Exit status: 0 it answers, 4 filtered, 5 unreachable, 6 unknown, 8 several targets
+    that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
+    """
+    _run("icmp", targets, **options)
+
+
+def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, **options: Any) -> NoReturn:
+    from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
+
+    try:
+        wanted = [parse(text, with_port=protocol == "tcp") for text in targets]
+        resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=options["family"])]
+    except BadTarget as error:
+        _fail(str(error), status.USAGE)
+    except Unresolvable as error:
+        _fail(str(error), status.CANNOT)
+    from pathprobe.commands import live
+
+    try:
+        report = live.run(resolved, **options)
+    except live.CannotProbe as error:
+        _fail(str(error), status.CANNOT)
+    click.echo(_rendered(report, as_json=as_json), color=None)
+    sys.exit(status.of(report))
+
+
+def _rendered(report: Any, *, as_json: bool) -> str:
+    if as_json:
+        from pathprobe.output import json
+
+        return json.render(report)
+    from pathprobe.output import table
+
+    return table.render(report, colour=sys.stdout.isatty())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"pathprobe: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,31 @@
+"""Which exit status does a report have? Scripts depend on these numbers."""
+
+from __future__ import annotations
+
+from pathprobe.core.report import Report, State
+
+OK = 0
+#: pathprobe could not do the job: no permission, no such interface, an unreadable file.
+CANNOT = 1
+#: The command line is wrong.
+USAGE = 2
+MIXED = 8
+INTERRUPTED = 130
+
+_OF_STATE = {
+    State.OPEN: OK,
+    State.CLOSED: 3,
+    State.FILTERED: 4,
+    State.UNREACHABLE: 5,
+    State.OPEN_FILTERED: 6,
+    State.UNKNOWN: 6,
+    State.INTERMITTENT: 7,
+}
+
+
+def of(report: Report) -> int:
+    """The status of a finished or interrupted run."""
+    if not report.complete:
+        return INTERRUPTED
+    statuses = {_OF_STATE[result.verdict.state] for result in report.results}
+    return statuses.pop() if len(statuses) == 1 else MIXED

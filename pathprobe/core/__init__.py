@@ -1,0 +1,1 @@
+"""What a set of packets proves, as pure functions: no I/O, no clock, no randomness."""

@@ -1,0 +1,174 @@
+"""What do the probes of one diagnosis say, hop by hop?
+
+A read-only view over the observations, which session, locate and verdict all ask, live and offline.
+A hop is a TTL: hop k is the k-th box on the way, the target is hop ``distance``, this host hop 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+
+from pathprobe.core.outcomes import (
+    Answered,
+    NotSent,
+    Outcome,
+    Refusal,
+    Rejected,
+    Reply,
+    Reset,
+    Silent,
+    TimeExceeded,
+    Unreachable,
+)
+from pathprobe.core.probes import FULL_TTL, Probe, Role
+from pathprobe.core.timing import silence_window
+
+#: A capture stores nanoseconds and a timer fires a little early: waited and window are compared with this slack.
+_CLOCK_SLACK = 1e-3
+
+#: The TTLs with which stacks start: Linux and BSD 64, Windows 128, routers and Solaris 255.
+INITIAL_TTLS = (64, 128, 255)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One probe, when it left (seconds), and what became of it."""
+
+    probe: Probe
+    sent: float
+    outcome: Outcome
+
+
+def hops_back(ttl: int) -> int:
+    """How many hops a reply that arrived with ``ttl`` seems to have travelled.
+
+    An estimate: it holds for the usual initial TTLs, and for the way back only.
+    """
+    initial = next(start for start in INITIAL_TTLS if start >= ttl)
+    return initial - ttl + 1
+
+
+class Evidence:
+    """All observations about one target, with the window after which silence is believed."""
+
+    def __init__(
+        self, *, target: str, source: str, observations: tuple[Observation, ...], longest_wait: float | None = None
+    ) -> None:
+        self.target = target
+        self.source = source
+        self.observations = observations
+        self.window = silence_window(self.round_trips, longest_wait)
+
+    @property
+    def local(self) -> bool:
+        """Whether the target is this host: nothing lies in between."""
+        return self.source == self.target or ip_address(self.target).is_loopback
+
+    @cached_property
+    def round_trips(self) -> tuple[float, ...]:
+        """Round trips in seconds; refusals are left out, a router may think for seconds before it sends one."""
+        return tuple(
+            seen.outcome.rtt
+            for seen in self.observations
+            if isinstance(seen.outcome, Answered | Reset | TimeExceeded)
+        )
+
+    @cached_property
+    def tests(self) -> tuple[Observation, ...]:
+        return tuple(seen for seen in self.observations if seen.probe.role is Role.TEST)
+
+    @cached_property
+    def controls(self) -> tuple[Observation, ...]:
+        return tuple(seen for seen in self.observations if seen.probe.role is Role.CONTROL)
+
+    def of(self, role: Role) -> tuple[Observation, ...]:
+        return self.tests if role is Role.TEST else self.controls
+
+    def at(self, role: Role, ttl: int) -> tuple[Observation, ...]:
+        return tuple(seen for seen in self.of(role) if seen.probe.ttl == ttl)
+
+    def is_silent(self, seen: Observation) -> bool:
+        """Unanswered for so long that it will stay so."""
+        return isinstance(seen.outcome, Silent) and seen.outcome.waited + _CLOCK_SLACK >= self.window
+
+    def from_target(self, seen: Observation) -> bool:
+        """An answer with the target's address on it, whoever made it; a time exceeded is none."""
+        outcome = seen.outcome
+        return isinstance(outcome, Reply) and not isinstance(outcome, TimeExceeded) and outcome.source == self.target
+
+    def ends(self, seen: Observation) -> bool:
+        """The probe met its end in a packet that says so: an answer, a reset or a refusal, not an expired TTL."""
+        return isinstance(seen.outcome, Answered | Reset | Rejected | Unreachable)
+
+    @cached_property
+    def distance(self) -> int | None:
+        """The smallest TTL with which a control drew the target's own answer."""
+        if self.local:
+            return 0
+        return min(
+            (seen.probe.ttl for seen in self.controls if self.from_target(seen) and seen.probe.ttl < FULL_TTL),
+            default=None,
+        )
+
+    @cached_property
+    def responders(self) -> dict[int, str]:
+        """Hop -> the address that let a probe expire there; the tested port's own sweep wins."""
+        known: dict[int, str] = {}
+        for seen in (*self.tests, *self.controls):
+            if isinstance(seen.outcome, TimeExceeded):
+                known.setdefault(seen.probe.ttl, seen.outcome.source)
+        return known
+
+    def hop_of(self, address: str) -> int | None:
+        """The nearest hop that answered from ``address``."""
+        return min((ttl for ttl, known in self.responders.items() if known == address), default=None)
+
+    def expired_at(self, role: Role) -> Iterator[int]:
+        """The hops that a role's probes were seen to reach, by their time exceeded."""
+        return (seen.probe.ttl for seen in self.of(role) if isinstance(seen.outcome, TimeExceeded))
+
+    def reached(self, role: Role) -> int:
+        """The farthest hop that a role's probes were seen to reach by an expired TTL; 0 is this host."""
+        return max(self.expired_at(role), default=0)
+
+    def control_passes_at(self, ttl: int) -> tuple[Observation, ...]:
+        """The controls with this TTL that got where the TTL took them: an expired TTL or the target's answer."""
+        return tuple(
+            seen
+            for seen in self.at(Role.CONTROL, ttl)
+            if isinstance(seen.outcome, TimeExceeded) or self.passes(seen)
+        )
+
+    def passes(self, seen: Observation) -> bool:
+        """The probe reached the target, which answered it in the probe's own protocol."""
+        return self.from_target(seen) and isinstance(seen.outcome, Answered | Reset)
+
+    @cached_property
+    def control_reaches_target(self) -> bool:
+        return any(self.passes(seen) for seen in self.controls)
+
+    def next_control_hop(self, beyond: int) -> int | None:
+        """The nearest hop after ``beyond`` that a control was seen to reach."""
+        hops = set(self.expired_at(Role.CONTROL))
+        if self.distance is not None:
+            hops.add(self.distance)
+        return min((hop for hop in hops if hop > beyond), default=None)
+
+    def address_at(self, ttl: int) -> str | None:
+        """Who is at this hop: this host has no address here, the target its own, others as they answered."""
+        if ttl == self.distance and not self.local:
+            return self.target
+        return self.responders.get(ttl)
+
+
+def refusal_of(outcome: Outcome) -> Refusal | None:
+    """The ICMP refusal in an outcome; an expired TTL is none."""
+    return outcome if isinstance(outcome, Rejected | Unreachable) else None
+
+
+def kept_back(seen: Observation) -> bool:
+    """This host did not let the probe out."""
+    return isinstance(seen.outcome, NotSent)

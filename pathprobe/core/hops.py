@@ -1,0 +1,66 @@
+"""What does each hop show, the tested port beside the control?
+
+One row per TTL up to the target, or one past the last hop that anything reached. A probe with a full TTL
+counts where the target is, for it had to get there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pathprobe.core.evidence import Evidence, Observation
+from pathprobe.core.outcomes import Reply
+from pathprobe.core.probes import Role
+from pathprobe.core.report import HopRow, Leg
+
+
+def hop_rows(evidence: Evidence, distance: int | None) -> tuple[HopRow, ...]:
+    """The hop table; ``distance`` is the verdict's, None when the target was not seen to answer."""
+    last = distance if distance is not None else _last_row(evidence)
+    return tuple(
+        HopRow(
+            ttl=ttl,
+            test=_leg(evidence, Role.TEST, ttl, distance),
+            control=_leg(evidence, Role.CONTROL, ttl, distance),
+        )
+        for ttl in range(1, last + 1)
+    )
+
+
+def _last_row(evidence: Evidence) -> int:
+    reached = [seen.probe.ttl for seen in evidence.observations if isinstance(seen.outcome, Reply)]
+    stepped = [seen.probe.ttl for seen in evidence.observations if not seen.probe.is_direct]
+    farthest = max((ttl for ttl in reached if ttl in stepped), default=0)
+    return min(farthest + 1, max(stepped, default=0))
+
+
+def _leg(evidence: Evidence, role: Role, ttl: int, distance: int | None) -> Leg | None:
+    seen = [one for one in evidence.of(role) if one.probe.ttl == ttl]
+    if ttl == distance:
+        seen += [one for one in evidence.of(role) if one.probe.is_direct and _concerns_target(evidence, one)]
+    return leg_of(seen) if seen else None
+
+
+def _concerns_target(evidence: Evidence, seen: Observation) -> bool:
+    """A full-TTL probe that the target answered or nobody did; one that a router refused died earlier."""
+    return evidence.from_target(seen) or not isinstance(seen.outcome, Reply)
+
+
+def leg_of(seen: Iterable[Observation]) -> Leg:
+    """The counts, addresses and round trips of some probes."""
+    seen = list(seen)
+    replies = [one.outcome for one in seen if isinstance(one.outcome, Reply)]
+    return Leg(
+        sent=len(seen),
+        answered=len(replies),
+        addresses=tuple(dict.fromkeys(reply.source for reply in replies)),
+        rtt_ms=tuple(round(reply.rtt * 1000, 3) for reply in replies),
+        outcomes=tuple(dict.fromkeys(one.outcome.name for one in seen)),
+    )
+
+
+def control_label(evidence: Evidence) -> str:
+    """What the control was: the kinds that were answered, else all that were asked."""
+    answered = [one for one in evidence.controls if isinstance(one.outcome, Reply)]
+    kinds = dict.fromkeys(one.probe.flow.label for one in answered or evidence.controls)
+    return ", ".join(kinds)

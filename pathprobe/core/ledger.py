@@ -1,0 +1,196 @@
+"""Whose answer is this packet?
+
+The ledger keeps every probe and believes a packet only if it carries a probe's token:
+
+====================  =========================================================================
+SYN-ACK, RST          from the target, to the probe's port, acknowledging its sequence + 1
+                      (RFC 9293 section 3.10.7.3)
+echo reply            identifier and sequence of the probe, from the address asked
+ICMP error            quotes the probe's 32-bit word at transport offset 4 and at least one of its ports
+====================  =========================================================================
+
+A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first
+answer counts; later ones are duplicates. Our own packets, seen leaving, give the honest send time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from pathprobe.core.evidence import Observation
+from pathprobe.core.icmp import Meaning, explain
+from pathprobe.core.outcomes import (
+    NOT_SEEN,
+    Answered,
+    NotSent,
+    Outcome,
+    Rejected,
+    Reset,
+    Silent,
+    TimeExceeded,
+    Unreachable,
+)
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Tcp, TcpFlags
+from pathprobe.core.probes import Kind, Probe
+
+_REFUSALS = {
+    Meaning.REJECT: Rejected,
+    Meaning.NO_ROUTE: Unreachable,
+    Meaning.TIME_EXCEEDED: TimeExceeded,
+}
+
+_SEQUENCE_SPACE = 1 << 32
+
+#: Seconds after which a packet that no tap saw leave counts as kept back by this host. A neighbour
+#: lookup delays the first packet by a round trip on the link; nothing else does.
+_SEEN_WITHIN = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """Our own probe, seen leaving."""
+
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A packet that answers ``probe``. ``duplicate``: the probe had an answer already."""
+
+    probe: Probe
+    outcome: Outcome
+    duplicate: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    probe: Probe
+    sent: float
+    seen: bool = False
+    outcome: Outcome | None = None
+
+
+class Ledger:
+    """Every probe of one diagnosis and what is known of its fate."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._entries: dict[int, _Entry] = {}
+        self._by_token: dict[tuple[Kind, int], _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def sent(self, probe: Probe, now: float) -> None:
+        """The probe was handed to the kernel at ``now``."""
+        entry = _Entry(probe=probe, sent=now)
+        self._entries[probe.id] = entry
+        self._by_token[probe.flow.kind, probe.token] = entry
+
+    def not_sent(self, probe: Probe, now: float, error: str) -> None:
+        """The kernel refused the probe with the errno called ``error``."""
+        self.sent(probe, now)
+        self._entries[probe.id].outcome = NotSent(error=error)
+
+    def read(self, packet: Packet, now: float) -> Departure | Match | None:
+        """Enter a packet seen at ``now``; None when it is nobody's answer."""
+        if departed := self._departure(packet):
+            if not departed.seen:
+                departed.seen, departed.sent = True, now
+            return Departure(probe=departed.probe)
+        found = self._answer(packet, now)
+        if found is None:
+            return None
+        entry, outcome = found
+        duplicate = entry.outcome is not None
+        if not duplicate:
+            entry.outcome = outcome
+        return Match(probe=entry.probe, outcome=outcome, duplicate=duplicate)
+
+    def observations(self, now: float) -> tuple[Observation, ...]:
+        """What is known at ``now``: an unanswered probe has been silent for as long as it is out."""
+        return tuple(
+            Observation(probe=entry.probe, sent=entry.sent, outcome=entry.outcome or _unanswered(entry, now))
+            for entry in self._entries.values()
+        )
+
+    def _departure(self, packet: Packet) -> _Entry | None:
+        body = packet.body
+        if packet.destination != self.target:
+            return None
+        if isinstance(body, Tcp) and body.flags & (TcpFlags.SYN | TcpFlags.ACK) == TcpFlags.SYN:
+            return self._by_token.get((Kind.TCP, body.sequence))
+        if isinstance(body, Echo) and body.kind is EchoKind.REQUEST:
+            return self._by_token.get((Kind.ECHO, body.identifier << 16 | body.sequence))
+        return None
+
+    def _answer(self, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:
+        match packet.body:
+            case Tcp() as segment:
+                return self._segment(packet, segment, now)
+            case Echo() as echo:
+                return self._echo_reply(packet, echo, now)
+            case IcmpError() as error:
+                return self._icmp_error(packet, error, now)
+        return None
+
+    def _segment(self, packet: Packet, segment: Tcp, now: float) -> tuple[_Entry, Outcome] | None:
+        if packet.source != self.target or TcpFlags.ACK not in segment.flags:
+            return None
+        token = (segment.acknowledgement - 1) % _SEQUENCE_SPACE
+        entry = self._by_token.get((Kind.TCP, token))
+        if entry is None or not _answers_ports(entry.probe, segment):
+            return None
+        if TcpFlags.RST in segment.flags:
+            return entry, Reset(**_reply(entry, packet, now))
+        if TcpFlags.SYN in segment.flags:
+            return entry, Answered(**_reply(entry, packet, now))
+        return None
+
+    def _echo_reply(self, packet: Packet, echo: Echo, now: float) -> tuple[_Entry, Outcome] | None:
+        if echo.kind is not EchoKind.REPLY or packet.source != self.target:
+            return None
+        entry = self._by_token.get((Kind.ECHO, echo.identifier << 16 | echo.sequence))
+        return entry and (entry, Answered(**_reply(entry, packet, now)))
+
+    def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
+        quote = error.quote
+        if quote is None or quote.word is None:
+            return None
+        kind = Kind.TCP if quote.protocol == Protocol.TCP else Kind.ECHO
+        entry = self._by_token.get((kind, quote.word))
+        if entry is None or entry.probe.flow.protocol != quote.protocol:
+            return None
+        # A NAT between us and the router rewrites one end of the quote, never our sequence too.
+        flow = entry.probe.flow
+        if kind is Kind.TCP and flow.source_port != quote.first and flow.destination_port != quote.second:
+            return None
+        message = explain(packet.version, error.type, error.code)
+        refusal = _REFUSALS.get(message.meaning)
+        if refusal is None:
+            return None
+        return entry, refusal(**_reply(entry, packet, now), message=message, quote=quote)
+
+
+def _answers_ports(probe: Probe, segment: Tcp) -> bool:
+    flow = probe.flow
+    return (segment.source_port, segment.destination_port) == (flow.destination_port, flow.source_port)
+
+
+class _ReplyFacts(TypedDict):
+    source: str
+    received: float
+    rtt: float
+    ttl: int
+
+
+def _reply(entry: _Entry, packet: Packet, now: float) -> _ReplyFacts:
+    return {"source": packet.source, "received": now, "rtt": max(0.0, now - entry.sent), "ttl": packet.ttl}
+
+
+def _unanswered(entry: _Entry, now: float) -> Outcome:
+    waited = max(0.0, now - entry.sent)
+    if not entry.seen and waited >= _SEEN_WITHIN:
+        return NotSent(error=NOT_SEEN)
+    return Silent(waited=waited)

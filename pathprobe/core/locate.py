@@ -1,0 +1,244 @@
+"""Between which hops did the packets die, and who made the answer that came?
+
+Two questions, one rule each:
+
+* Silence is an interval. ``last_good`` is the farthest hop that the tested port's own probes were seen
+  to reach, ``first_bad`` the nearest one after it that a control reached and the port did not. A filter
+  behind the routing decision of hop k still lets k answer TTL k, so the filter is on k's way out or on
+  the next one's way in, and more cannot be proved (Goldsmith and Schiffman, Firewalk, 1998).
+* An answer in the target's name is the target's only if it needed as many hops out as the target is
+  away, and came back from as far as another answer of the target does. A box that answers in its place
+  is given away by the first TTL that draws the answer (its hop k in prerouting, k + 1 behind routing)
+  and by the TTL with which the answer arrives (Weaver, Sommer and Paxson, NDSS 2009).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from pathprobe.core.evidence import Evidence, Observation, hops_back
+from pathprobe.core.outcomes import Reply, TimeExceeded
+from pathprobe.core.probes import FULL_TTL, Role
+from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
+from pathprobe.core.statistics import TTL_COINCIDENCE, chance_of_split
+
+#: How a reply that was made nearer than the target's own is weighed when the only thing to compare it
+#: with is an answer of another kind: stacks may start echo and TCP with TTLs of their own choice.
+_OTHER_KIND = 1 / 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Where the tested port's probes fell silent. ``chance``: that loss alone did it."""
+
+    location: Location
+    chance: float
+    tests: tuple[Observation, ...]
+    controls: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who made the answers ``seen``. ``by_target`` is None when it cannot be told.
+
+    ``chance`` is the probability that the opposite is true and the clues agree by accident.
+    """
+
+    seen: tuple[Observation, ...]
+    by_target: bool | None
+    chance: float
+    first_ttl: int
+    hops_back: int
+    device: Device | None = None
+    comparison: tuple[Observation, ...] = ()
+
+
+def locate_silence(evidence: Evidence) -> Silence:
+    """The interval in which silent probes died, and how likely plain loss explains it."""
+    last = evidence.reached(Role.TEST)
+    first = evidence.next_control_hop(last)
+    if evidence.local:
+        return _local_silence(evidence)
+    if first is None:
+        lost = tuple(seen for seen in evidence.tests if evidence.is_silent(seen) and seen.probe.ttl > last)
+        where = Location(where=Where.UNKNOWN, last_good=_hop(evidence, last))
+        return Silence(location=where, chance=1.0, tests=lost, controls=())
+    tests = tuple(seen for seen in evidence.tests if seen.probe.ttl >= first and evidence.is_silent(seen))
+    controls = _working_controls(evidence, first)
+    where, direction = _place(evidence, last, first)
+    location = Location(
+        where=where, direction=direction, last_good=_hop(evidence, last), first_bad=_hop(evidence, first)
+    )
+    chance = max(_split(evidence, tests, controls), _split_at(evidence, tests, controls, first))
+    return Silence(location=location, chance=chance, tests=tests, controls=controls)
+
+
+def _place(evidence: Evidence, last: int, first: int) -> tuple[Where, Direction | None]:
+    if first != evidence.distance:
+        return Where.PATH, Direction.FORWARD
+    if last == first - 1:
+        return Where.TARGET_EDGE, None
+    return Where.UNKNOWN, None
+
+
+def _local_silence(evidence: Evidence) -> Silence:
+    tests = tuple(seen for seen in evidence.tests if evidence.is_silent(seen))
+    controls = _working_controls(evidence, 0)
+    location = Location(where=Where.LOCAL, last_good=Hop(ttl=0))
+    return Silence(location=location, chance=_split(evidence, tests, controls), tests=tests, controls=controls)
+
+
+def _working_controls(evidence: Evidence, first: int) -> tuple[Observation, ...]:
+    """Controls that had to cross the break, of the kinds that ever did: a port that is filtered too is none."""
+    crossing = [seen for seen in evidence.controls if seen.probe.ttl >= first]
+    working = {seen.probe.flow.label for seen in crossing if _got_through(evidence, seen)}
+    return tuple(
+        seen
+        for seen in crossing
+        if seen.probe.flow.label in working and (_got_through(evidence, seen) or evidence.is_silent(seen))
+    )
+
+
+def _got_through(evidence: Evidence, seen: Observation) -> bool:
+    return isinstance(seen.outcome, TimeExceeded) or evidence.passes(seen)
+
+
+def _split(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...]) -> float:
+    passed = sum(_got_through(evidence, seen) for seen in controls)
+    return chance_of_split(0, len(tests), passed, len(controls))
+
+
+def _split_at(
+    evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...], ttl: int
+) -> float:
+    """The same at one TTL, where it decides which hop is the first bad one; the target is all TTLs beyond."""
+    if ttl == evidence.distance:
+        return 0.0
+    return _split(
+        evidence,
+        tuple(seen for seen in tests if seen.probe.ttl == ttl),
+        tuple(seen for seen in controls if seen.probe.ttl == ttl),
+    )
+
+
+def _hop(evidence: Evidence, ttl: int) -> Hop:
+    return Hop(ttl=ttl, address=evidence.address_at(ttl))
+
+
+def origin_of(evidence: Evidence, seen: tuple[Observation, ...]) -> Origin:
+    """Who made these answers: all of one kind and from one address."""
+    replies = [answer.outcome for answer in seen if isinstance(answer.outcome, Reply)]
+    first_ttl = min(answer.probe.ttl for answer in seen)
+    back = Counter(hops_back(reply.ttl) for reply in replies).most_common(1)[0][0]
+    if replies[0].source != evidence.target:
+        return _named_box(evidence, seen, replies[0].source, first_ttl, back)
+    if evidence.local or evidence.distance == 1:
+        return Origin(seen=seen, by_target=True, chance=0.0, first_ttl=first_ttl, hops_back=back)
+    return _in_targets_name(evidence, seen, first_ttl, back)
+
+
+def _named_box(
+    evidence: Evidence, seen: tuple[Observation, ...], address: str, first_ttl: int, back: int
+) -> Origin:
+    """An ICMP error names its sender; only the number of its hop may need a guess."""
+    if address == evidence.source:
+        return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back)
+    ttl = evidence.hop_of(address)
+    if ttl is None:
+        ttl = _hop_of_answerer(evidence, first_ttl, back)
+    device = Device(ttl=ttl, address=address, by=(Clue.ICMP_SOURCE,))
+    return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back, device=device)
+
+
+def _hop_of_answerer(evidence: Evidence, first_ttl: int, back: int) -> int:
+    """A box at hop k answers from TTL k (before routing) or k + 1 on (behind it); the way back breaks the tie."""
+    if first_ttl >= FULL_TTL:
+        return back
+    if back in (first_ttl - 1, first_ttl):
+        return back
+    return first_ttl - 1 if first_ttl in evidence.responders else first_ttl
+
+
+def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_ttl: int, back: int) -> Origin:
+    early = tuple(answer for answer in seen if _expires_there(evidence, answer.probe.ttl))
+    peers = _comparable(evidence, seen[0])
+    peers_back = Counter(hops_back(reply.ttl) for reply in _replies(peers)).most_common(1)
+    usual = peers_back[0][0] if peers_back else None
+    nearer = usual is not None and back < usual
+    same_kind = bool(peers) and _alike(peers[0], seen[0])
+    if early or (nearer and (same_kind or back == first_ttl - 1)):
+        return _forged(evidence, seen, early, first_ttl, back, nearer=nearer, same_kind=same_kind, peers=peers)
+    by_target: bool | None = True
+    if usual is None and back < first_ttl < FULL_TTL:
+        by_target = None  # came back from nearer than it went, and nothing to compare it with
+    chance = _chance_of_a_forger(evidence, first_ttl, agrees=usual == back)
+    return Origin(
+        seen=seen, by_target=by_target, chance=chance, first_ttl=first_ttl, hops_back=back, comparison=peers
+    )
+
+
+def _forged(
+    evidence: Evidence,
+    seen: tuple[Observation, ...],
+    early: tuple[Observation, ...],
+    first_ttl: int,
+    back: int,
+    *,
+    nearer: bool,
+    same_kind: bool,
+    peers: tuple[Observation, ...],
+) -> Origin:
+    """A box answered in the target's place; it is named if the TTLs agree on one hop."""
+    clues = [Clue.REPLY_TTL] if nearer and back in (first_ttl - 1, first_ttl) else []
+    if early:
+        clues.append(Clue.FIRST_ANSWERING_TTL)
+    device = None
+    if Clue.REPLY_TTL in clues:
+        device = Device(ttl=back, address=evidence.responders.get(back), by=tuple(clues))
+    chance = 0.5 ** len(early)
+    if nearer:
+        chance *= 1 / TTL_COINCIDENCE if early or same_kind else _OTHER_KIND
+    return Origin(
+        seen=seen,
+        by_target=False,
+        chance=chance,
+        first_ttl=first_ttl,
+        hops_back=back,
+        device=device,
+        comparison=peers if nearer else (),
+    )
+
+
+def _expires_there(evidence: Evidence, ttl: int) -> bool:
+    """Whether a control with this TTL was seen to expire on the way: then this TTL does not reach the target."""
+    return any(hop >= ttl for hop in evidence.expired_at(Role.CONTROL))
+
+
+def _replies(seen: tuple[Observation, ...]) -> list[Reply]:
+    return [answer.outcome for answer in seen if isinstance(answer.outcome, Reply)]
+
+
+def _comparable(evidence: Evidence, answer: Observation) -> tuple[Observation, ...]:
+    """The target's answers to controls: of the answer's own kind if there are any, else of every kind."""
+    passed = tuple(seen for seen in evidence.controls if evidence.passes(seen))
+    return tuple(seen for seen in passed if _alike(seen, answer)) or passed
+
+
+def _alike(one: Observation, other: Observation) -> bool:
+    return type(one.outcome) is type(other.outcome) and one.probe.flow.kind is other.probe.flow.kind
+
+
+def _chance_of_a_forger(evidence: Evidence, first_ttl: int, *, agrees: bool) -> float:
+    """Were a box on the way the author: the chance that it looks as far away as the target is.
+
+    Of the routers on the way only the last could let the first answer come at the target's own TTL;
+    and its reply would have to start with a TTL that mimics the target's distance.
+    """
+    chance = 1.0
+    if agrees:
+        chance /= TTL_COINCIDENCE
+    if evidence.distance is not None and first_ttl == evidence.distance:
+        chance /= evidence.distance
+    return chance
+

@@ -1,0 +1,92 @@
+"""What became of one probe?
+
+Different fates are different classes: nothing came (Silent), it was never sent (NotSent), a router
+let it expire (TimeExceeded), a box refused it (Rejected, Unreachable), the port answered (Answered,
+Reset). Times are seconds on the session's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pathprobe.core.icmp import Message
+from pathprobe.core.packets import Quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A packet that carried the probe's token: from whom, when, and with which TTL it arrived."""
+
+    source: str
+    received: float
+    rtt: float
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Reply):
+    """SYN-ACK or echo reply: what a working service says."""
+
+    name: ClassVar[str] = "answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset(Reply):
+    """A TCP RST that acknowledges our SYN."""
+
+    name: ClassVar[str] = "reset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal(Reply):
+    """An ICMP error that ends the probe; ``message`` says in which words."""
+
+    message: Message
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected(Refusal):
+    """An ICMP error that says "not allowed" or "no such port"."""
+
+    name: ClassVar[str] = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable(Refusal):
+    """An ICMP error that says "cannot get there"."""
+
+    name: ClassVar[str] = "unreachable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeExceeded(Refusal):
+    """The TTL ran out at ``source``: proof that the probe got that far."""
+
+    name: ClassVar[str] = "time-exceeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silent:
+    """Nothing came in ``waited`` seconds."""
+
+    name: ClassVar[str] = "silent"
+
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """This host did not send it. ``error`` is an errno name, or NOT_SEEN when the kernel took
+    the packet and it never left the interface (an egress rule: tc, netdev)."""
+
+    name: ClassVar[str] = "not-sent"
+
+    error: str
+
+
+#: NotSent.error of a packet that send() accepted and that no tap saw leave.
+NOT_SEEN = "NOT_SEEN"
+
+Outcome = Answered | Reset | Rejected | Unreachable | TimeExceeded | Silent | NotSent

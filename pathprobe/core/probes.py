@@ -1,0 +1,81 @@
+"""What is asked of the network, and by which token is its answer recognised?
+
+A probe is one packet. Its flow is what routers hash on (RFC 2992) and stays the same for a whole
+TTL sweep, as paris-traceroute does, so that every step walks the same path. Its token lies in the
+first 28 octets, which every ICMP error quotes (RFC 792), and in what a direct answer echoes:
+for TCP the sequence number, for echo identifier, sequence and payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pathprobe.core.packets import Protocol
+
+#: The initial TTL of Linux (net.ipv4.ip_default_ttl): a probe with it is sent as a real client would.
+FULL_TTL = 64
+
+
+class Role(StrEnum):
+    """Whether a probe asks about the port in question, or shows what the path does for others."""
+
+    TEST = "test"
+    CONTROL = "control"
+
+
+class Kind(StrEnum):
+    """What a probe is made of."""
+
+    TCP = "tcp"
+    ECHO = "icmp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What stays constant in a sweep. For echo, ``source_port`` is the ICMP identifier and ``destination_port`` 0."""
+
+    kind: Kind
+    source: str
+    destination: str
+    source_port: int
+    destination_port: int
+
+    @property
+    def version(self) -> int:
+        return 6 if ":" in self.destination else 4
+
+    @property
+    def protocol(self) -> Protocol:
+        if self.kind is Kind.TCP:
+            return Protocol.TCP
+        return Protocol.ICMPV6 if self.version == 6 else Protocol.ICMP
+
+    @property
+    def label(self) -> str:
+        """What operators call it: ``tcp/8080`` or ``icmp echo``."""
+        return f"tcp/{self.destination_port}" if self.kind is Kind.TCP else "icmp echo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One packet to send.
+
+    ``token`` is the 32-bit word at transport offset 4: the TCP sequence number, or for echo
+    ``identifier << 16 | sequence``. ``identification`` is the IPv4 IP-ID (never 0: the kernel
+    would replace it). ``attempt`` counts from 1 for one role, kind, port and TTL.
+    """
+
+    id: int
+    role: Role
+    flow: Flow
+    flow_number: int
+    ttl: int
+    attempt: int
+    token: int
+    identification: int
+
+    @property
+    def is_direct(self) -> bool:
+        """Sent with a full TTL, to reach the target and not to die on the way."""
+        return self.ttl >= FULL_TTL

@@ -1,0 +1,220 @@
+"""What is the answer made of?
+
+The dataclasses of a finished diagnosis: facts and closed sets, no prose. ``output`` puts them into words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pathprobe.core.evidence import Observation
+
+
+class State(StrEnum):
+    """What nmap's users mean by the state of a port."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    FILTERED = "filtered"
+    OPEN_FILTERED = "open|filtered"
+    UNREACHABLE = "unreachable"
+    INTERMITTENT = "intermittent"
+    UNKNOWN = "unknown"
+
+
+class Mechanism(StrEnum):
+    """How the packet met its end."""
+
+    ANSWER = "answer"
+    RESET = "reset"
+    REJECT = "reject"
+    DROP = "drop"
+    NO_ROUTE = "no-route"
+    LOOP = "loop"
+    LOCAL_ERROR = "local-error"
+
+
+class Where(StrEnum):
+    LOCAL = "local"
+    PATH = "path"
+    TARGET_EDGE = "target-edge"
+    TARGET = "target"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    FORWARD = "forward"
+    RETURN = "return"
+
+
+class Clue(StrEnum):
+    """What gave a box away."""
+
+    ICMP_SOURCE = "icmp-source"
+    REPLY_TTL = "reply-ttl"
+    FIRST_ANSWERING_TTL = "first-answering-ttl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """A place on the path; hop 0 without an address is this host's own interface."""
+
+    ttl: int
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A box that gave itself away."""
+
+    ttl: int
+    address: str | None
+    by: tuple[Clue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """The interval in which the packet met its end: a silent drop has no point."""
+
+    where: Where
+    direction: Direction | None = None
+    last_good: Hop | None = None
+    first_bad: Hop | None = None
+    device: Device | None = None
+
+
+class Claim(StrEnum):
+    """What a reason says; ``output.wording`` has the sentence for each."""
+
+    ANSWERED = "answered"
+    RESET_BY_TARGET = "reset-by-target"
+    REFUSED = "refused"
+    TEST_SILENT = "test-silent"
+    CONTROL_PASSED = "control-passed"
+    CONTROL_REFUSED = "control-refused"
+    CONTROL_SILENT = "control-silent"
+    INTERVAL = "interval"
+    TARGET_EDGE = "target-edge"
+    SILENT_HOPS = "silent-hops"
+    NOTHING_ANSWERS = "nothing-answers"
+    EARLY_ANSWER = "early-answer"
+    NEARER_REPLY = "nearer-reply"
+    SAME_DISTANCE = "same-distance"
+    NO_COMPARISON = "no-comparison"
+    NOT_SENT = "not-sent"
+    NOT_SEEN = "not-seen"
+    NO_NEIGHBOUR = "no-neighbour"
+    LOCAL_SILENCE = "local-silence"
+    EXPIRED_AT_FULL_TTL = "expired-at-full-ttl"
+    NOT_TRACED = "not-traced"
+    UNFINISHED = "unfinished"
+
+
+Fact = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One claim, the facts that fill its sentence, and the probes that prove it."""
+
+    claim: Claim
+    probes: tuple[int, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Everything that follows from the packets. ``confidence`` is in 0..1, computed from the counts."""
+
+    state: State
+    mechanism: Mechanism | None
+    location: Location
+    confidence: float
+    distance: int | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was asked about; ``port`` is None for echo."""
+
+    given: str
+    address: str
+    port: int | None
+    protocol: str
+
+    @property
+    def label(self) -> str:
+        """``10.0.0.5:8080/tcp``, ``[fd00::5]:8080/tcp``, ``10.0.0.5/icmp``."""
+        if self.port is None:
+            return f"{self.address}/{self.protocol}"
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.port}/{self.protocol}"
+
+    @property
+    def service(self) -> str:
+        """``tcp/8080``, or ``icmp echo``."""
+        return "icmp echo" if self.port is None else f"{self.protocol}/{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What one role's probes with one TTL came to; round trips in milliseconds."""
+
+    sent: int
+    answered: int
+    addresses: tuple[str, ...]
+    rtt_ms: tuple[float, ...]
+    outcomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HopRow:
+    ttl: int
+    test: Leg | None
+    control: Leg | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The answer about one target.
+
+    ``started`` in Unix seconds, ``window`` the silence window in seconds, ``frames_lost`` what the receive
+    queue dropped, ``frames``: probe id -> frame numbers in the capture, from 1.
+    """
+
+    target: Target
+    verdict: Verdict
+    hops: tuple[HopRow, ...]
+    control: str
+    source_port: int | None
+    observations: tuple[Observation, ...]
+    started: float = 0.0
+    window: float = 0.0
+    frames_lost: int = 0
+    frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vantage:
+    """From where it was asked."""
+
+    hostname: str
+    interface: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run: ``started`` in Unix seconds, ``duration`` in seconds, ``engine`` raw, capture or simulated."""
+
+    engine: str
+    started: float
+    duration: float
+    vantage: Vantage
+    results: tuple[Result, ...]
+    capture_path: str | None = None
+    capture_packets: int = 0
+    complete: bool = True

@@ -1,0 +1,126 @@
+"""What is to be sent now, and when is it all over?
+
+The sans-IO side of one diagnosis: ``step(now)`` gives the probes to send, ``wake_at`` when to call
+again if no packet comes, ``done`` when the verdict can no longer change. It turns the strategy's
+wants into probes: source ports, tokens, identifiers.
+
+Sequence numbers grow in the order of sending. To a stateful box the steps of one flow then look like
+a client that gave up and began anew, which conntrack accepts (net/netfilter/nf_conntrack_proto_tcp.c,
+tcp_in_window: a SYN in SYN_SENT whose end is after the last one re-initialises the state).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+from pathprobe.core.evidence import Evidence
+from pathprobe.core.ledger import Ledger
+from pathprobe.core.probes import Flow, Kind, Probe, Role
+from pathprobe.core.strategy import Question, Situation, Want, next_look, waits_for_neighbour, wanted
+
+#: Two probes' sequence numbers are this far apart at least, and at most twice as far.
+_SEQUENCE_STEP = 1 << 16
+
+#: No diagnosis sends more: a strategy gone wrong must not become a flood.
+MOST_PROBES = 120
+
+
+class Session:
+    """One question, from the first probe to the last. ``ports``: source ports reserved for it."""
+
+    def __init__(self, question: Question, ledger: Ledger, ports: Sequence[int], rng: Random) -> None:
+        self.question = question
+        self.ledger = ledger
+        self._ports = list(reversed(ports))
+        self._rng = rng
+        self._sequence = rng.getrandbits(32)
+        self._identification = rng.getrandbits(16)
+        self._identifier = rng.getrandbits(16)
+        self._echo_sequence = rng.getrandbits(16)
+        self._flows: dict[tuple[Role, Kind, int | None, bool], Flow] = {}
+        self._numbers: dict[Flow, int] = {}
+        self._attempts: Counter[tuple[Role, Kind, int | None, int]] = Counter()
+        self._ids = 0
+
+    def evidence(self, now: float) -> Evidence:
+        return Evidence(
+            target=self.question.target,
+            source=self.question.source,
+            observations=self.ledger.observations(now),
+            longest_wait=self.question.longest_wait,
+        )
+
+    def step(self, now: float) -> list[Probe]:
+        """The probes to send at ``now``; the caller tells the ledger what became of the sending."""
+        room = MOST_PROBES - self._ids
+        return [self._probe(want) for want in wanted(self._situation(now))[: max(0, room)] if self._has_port(want)]
+
+    def wake_at(self, now: float) -> float | None:
+        """When to call step() again if nothing arrives."""
+        return next_look(self._situation(now))
+
+    def done(self, now: float) -> bool:
+        """Nothing is worth asking and nothing worth waiting for. Call it after step() gave nothing."""
+        situation = self._situation(now)
+        return situation.all_settled and not waits_for_neighbour(situation)
+
+    @property
+    def constant_flow(self) -> Flow | None:
+        """The flow of the port's own TTL steps."""
+        return self._flows.get((Role.TEST, self.question.kind, self.question.port, False))
+
+    def _situation(self, now: float) -> Situation:
+        return Situation(self.question, self.evidence(now), now)
+
+    def _has_port(self, want: Want) -> bool:
+        return want.kind is Kind.ECHO or bool(self._ports) or (not want.fresh and self._key(want) in self._flows)
+
+    def _key(self, want: Want) -> tuple[Role, Kind, int | None, bool]:
+        return want.role, want.kind, want.port, want.fresh
+
+    def _probe(self, want: Want) -> Probe:
+        flow = self._flow(want)
+        self._ids += 1
+        return Probe(
+            id=self._ids,
+            role=want.role,
+            flow=flow,
+            flow_number=self._numbers.setdefault(flow, len(self._numbers)),
+            ttl=want.ttl,
+            attempt=self._attempt(want),
+            token=self._token(want),
+            identification=(self._identification + self._ids) % 0xFFFF + 1,
+        )
+
+    def _flow(self, want: Want) -> Flow:
+        if want.kind is Kind.ECHO:
+            return self._make_flow(want, self._identifier)
+        if want.fresh:
+            return self._make_flow(want, self._ports.pop())
+        key = self._key(want)
+        if key not in self._flows:
+            self._flows[key] = self._make_flow(want, self._ports.pop())
+        return self._flows[key]
+
+    def _make_flow(self, want: Want, source_port: int) -> Flow:
+        return Flow(
+            kind=want.kind,
+            source=self.question.source,
+            destination=self.question.target,
+            source_port=source_port,
+            destination_port=want.port or 0,
+        )
+
+    def _attempt(self, want: Want) -> int:
+        key = (want.role, want.kind, want.port, want.ttl)
+        self._attempts[key] += 1
+        return self._attempts[key]
+
+    def _token(self, want: Want) -> int:
+        if want.kind is Kind.ECHO:
+            self._echo_sequence = (self._echo_sequence + 1) % (1 << 16)
+            return self._identifier << 16 | self._echo_sequence
+        self._sequence = (self._sequence + _SEQUENCE_STEP + self._rng.randrange(_SEQUENCE_STEP)) % (1 << 32)
+        return self._sequence

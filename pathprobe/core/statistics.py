@@ -1,0 +1,36 @@
+"""How likely is this by chance?
+
+Exact, with integers: the counts of a diagnosis are small.
+"""
+
+from __future__ import annotations
+
+from math import comb
+
+#: A forger's reply has the TTL of the target's own by chance in about one of this many cases:
+#: paths on the Internet are up to about 30 hops long, and a forger may sit at any of them.
+TTL_COINCIDENCE = 30
+
+
+def chance_of_split(test_passed: int, test_sent: int, control_passed: int, control_sent: int) -> float:
+    """One-sided Fisher exact test: the probability that a loss which strikes test and control alike
+    leaves the test with ``test_passed`` or fewer (R. A. Fisher, 1935, the lady tasting tea).
+
+    1.0 when one side sent nothing: no comparison, no evidence.
+    """
+    if not test_sent or not control_sent:
+        return 1.0
+    passed, total = test_passed + control_passed, test_sent + control_sent
+    least = max(0, passed - control_sent)
+    ways = sum(comb(test_sent, k) * comb(control_sent, passed - k) for k in range(least, test_passed + 1))
+    return ways / comb(total, passed)
+
+
+def chance_of_next_passing(lost: int) -> float:
+    """After ``lost`` losses and no success: Laplace's rule of succession, the chance that one more gets through."""
+    return 1 / (lost + 2)
+
+
+def chance_of_guess(tokens: int) -> float:
+    """The chance that a stranger's packet carries one of ``tokens`` 32-bit tokens that are out."""
+    return tokens / 2**32

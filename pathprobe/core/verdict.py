@@ -1,0 +1,398 @@
+"""What follows from the packets: state, mechanism, place, and how sure?
+
+A verdict is a pure function of the evidence. The first rule of ``_RULES`` that applies gives it:
+
+===================  ==========================================================================
+this host            every probe of the port was kept back here
+answered             SYN-ACK or echo reply
+reset                RST: closed if the target made it, filtered if a box on the way did
+refused              an ICMP error; "cannot get there" for everything is unreachable
+circled              the TTL ran out although it was full
+control refused      silence for the port, while others heard why
+silent               nothing: filtered if a control passes where the port dies, else unreachable
+===================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back
+from pathprobe.core.locate import Origin, Silence, locate_silence, origin_of
+from pathprobe.core.outcomes import (
+    NOT_SEEN,
+    Answered,
+    NotSent,
+    Refusal,
+    Rejected,
+    Reply,
+    Reset,
+    TimeExceeded,
+    Unreachable,
+)
+from pathprobe.core.probes import FULL_TTL, Role
+from pathprobe.core.report import (
+    Claim,
+    Clue,
+    Device,
+    Direction,
+    Fact,
+    Hop,
+    Location,
+    Mechanism,
+    Reason,
+    State,
+    Verdict,
+    Where,
+)
+from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing
+
+_Seen = tuple[Observation, ...]
+
+
+def conclude(evidence: Evidence) -> Verdict:
+    """The verdict on what is known so far; never raises, an empty evidence is ``unknown``."""
+    for rule in _RULES:
+        verdict = rule(evidence)
+        if verdict is not None:
+            return replace(verdict, reasons=verdict.reasons + _silent_hops(evidence))
+    return Verdict(
+        state=State.UNKNOWN,
+        mechanism=None,
+        location=Location(where=Where.UNKNOWN),
+        confidence=0.0,
+        distance=evidence.distance,
+        reasons=(_reason(Claim.UNFINISHED, evidence.tests),),
+    )
+
+
+def _this_host(evidence: Evidence) -> Verdict | None:
+    held = tuple(seen for seen in evidence.tests if kept_back(seen))
+    if not held or len(held) < len(evidence.tests):
+        return None
+    errors = [seen.outcome.error for seen in held if isinstance(seen.outcome, NotSent)]
+    location = Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
+    if errors[0] == NOT_SEEN:
+        return _kept_in_silence(evidence, held, location)
+    state = State.FILTERED if errors[0] == "EPERM" else State.UNREACHABLE
+    return _verdict(
+        evidence,
+        state,
+        Mechanism.LOCAL_ERROR,
+        location,
+        chance=chance_of_next_passing(len(held)) if state is State.FILTERED else 0.0,
+        reasons=(_reason(Claim.NOT_SENT, held, error=errors[0]), *_control_passed(evidence)),
+    )
+
+
+def _kept_in_silence(evidence: Evidence, held: _Seen, location: Location) -> Verdict:
+    """The kernel took the packets and none left: an egress rule, or a next hop that nobody answers for."""
+    left = tuple(seen for seen in evidence.controls if not kept_back(seen))
+    if left:
+        state, reasons = State.FILTERED, (_reason(Claim.NOT_SEEN, held), *_control_passed(evidence))
+    else:
+        state, reasons = State.UNREACHABLE, (_reason(Claim.NO_NEIGHBOUR, held),)
+    chance = chance_of_next_passing(len(held))
+    return _verdict(evidence, state, Mechanism.DROP, location, chance=chance, reasons=reasons)
+
+
+def _answered(evidence: Evidence) -> Verdict | None:
+    seen = _tests_with(evidence, Answered)
+    if not seen:
+        return None
+    origin = origin_of(evidence, seen)
+    reasons = (_reason(Claim.ANSWERED, seen, ttl=_arrived_ttl(seen)), *_origin_reasons(evidence, origin))
+    if origin.by_target is False:
+        return _verdict(
+            evidence, State.OPEN, Mechanism.ANSWER, _box(evidence, origin), chance=origin.chance, reasons=reasons
+        )
+    return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, _guess(evidence), reasons)
+
+
+def _reset(evidence: Evidence) -> Verdict | None:
+    seen = _tests_with(evidence, Reset)
+    if not seen:
+        return None
+    origin = origin_of(evidence, seen)
+    reasons = (_reason(Claim.RESET_BY_TARGET, seen, ttl=_arrived_ttl(seen)), *_origin_reasons(evidence, origin))
+    if origin.by_target:
+        return _by_target(evidence, State.CLOSED, Mechanism.RESET, origin, origin.chance, reasons)
+    if origin.by_target is None:
+        location = Location(where=Where.UNKNOWN, last_good=_reached(evidence))
+        return _verdict(evidence, State.UNKNOWN, Mechanism.RESET, location, chance=origin.chance, reasons=reasons)
+    return _verdict(
+        evidence,
+        State.FILTERED,
+        Mechanism.RESET,
+        _box(evidence, origin),
+        chance=origin.chance,
+        reasons=(*reasons[1:], *_control_passed(evidence)),
+    )
+
+
+def _refused(evidence: Evidence) -> Verdict | None:
+    seen = _tests_with(evidence, Rejected) or _tests_with(evidence, Unreachable)
+    if not seen:
+        return None
+    sender = _sender(seen[0])
+    seen = tuple(one for one in seen if _sender(one) == sender)
+    origin = origin_of(evidence, seen)
+    mechanism = Mechanism.REJECT if isinstance(seen[0].outcome, Rejected) else Mechanism.NO_ROUTE
+    state = State.FILTERED
+    if mechanism is Mechanism.NO_ROUTE and not evidence.control_reaches_target:
+        state = State.UNREACHABLE
+    reasons = (_refusal_reason(Claim.REFUSED, seen), *_control_passed(evidence), *_control_refused(evidence))
+    if origin.by_target:
+        hop = _target_hop(evidence, origin)
+        device = hop and Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,))
+        location = Location(where=Where.TARGET, last_good=hop, device=device)
+    else:
+        location = _box(evidence, origin)
+    return _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
+
+
+def _circled(evidence: Evidence) -> Verdict | None:
+    seen = tuple(one for one in _tests_with(evidence, TimeExceeded) if one.probe.is_direct)
+    if not seen:
+        return None
+    location = Location(where=Where.PATH, direction=Direction.FORWARD, last_good=_reached_by_steps(evidence))
+    reasons = (_refusal_reason(Claim.EXPIRED_AT_FULL_TTL, seen),)
+    chance = chance_of_next_passing(len(seen))
+    return _verdict(evidence, State.UNREACHABLE, Mechanism.LOOP, location, chance=chance, reasons=reasons)
+
+
+def _control_heard_why(evidence: Evidence) -> Verdict | None:
+    """The port's probes died silently where a router told the controls that it cannot get there."""
+    refused = tuple(seen for seen in evidence.controls if isinstance(seen.outcome, Unreachable))
+    silent = tuple(seen for seen in evidence.tests if evidence.is_silent(seen))
+    if not refused or not silent or evidence.control_reaches_target:
+        return None
+    origin = origin_of(evidence, refused)
+    reasons = (_reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST)), *_control_refused(evidence))
+    chance = chance_of_next_passing(len(silent))
+    return _verdict(
+        evidence, State.UNREACHABLE, Mechanism.NO_ROUTE, _box(evidence, origin), chance=chance, reasons=reasons
+    )
+
+
+def _silent(evidence: Evidence) -> Verdict | None:
+    if not any(evidence.is_silent(seen) for seen in evidence.tests):
+        return None
+    silence = locate_silence(evidence)
+    died = _reason(Claim.TEST_SILENT, silence.tests, hop=_ttl(silence.location.last_good))
+    if silence.controls:
+        return _verdict(
+            evidence,
+            State.FILTERED,
+            Mechanism.DROP,
+            silence.location,
+            chance=silence.chance,
+            reasons=(died, *_control_passed(evidence, silence.controls), *_interval(silence)),
+        )
+    return _nothing_passes(evidence, silence, died)
+
+
+def _nothing_passes(evidence: Evidence, silence: Silence, died: Reason) -> Verdict:
+    lost = tuple(seen for seen in evidence.controls if evidence.is_silent(seen))
+    if not evidence.controls:
+        untraced = _reason(Claim.NOT_TRACED, evidence.tests)
+        chance = chance_of_next_passing(len(silence.tests))
+        return _verdict(
+            evidence, State.FILTERED, Mechanism.DROP, silence.location, chance=chance, reasons=(died, untraced)
+        )
+    beyond = tuple(seen for seen in lost if seen.probe.ttl > _ttl(silence.location.last_good))
+    return _verdict(
+        evidence,
+        State.UNREACHABLE,
+        Mechanism.DROP,
+        silence.location,
+        chance=chance_of_next_passing(len(silence.tests) + len(beyond)),
+        reasons=(died, _reason(Claim.CONTROL_SILENT, beyond, kinds=_labels(beyond))),
+    )
+
+
+_RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
+    _this_host,
+    _answered,
+    _reset,
+    _refused,
+    _circled,
+    _control_heard_why,
+    _silent,
+)
+
+
+def _verdict(
+    evidence: Evidence,
+    state: State,
+    mechanism: Mechanism,
+    location: Location,
+    *,
+    chance: float,
+    reasons: tuple[Reason, ...],
+) -> Verdict:
+    """``chance`` is how likely the evidence would be if the verdict were wrong, at even odds beforehand."""
+    return Verdict(
+        state=state,
+        mechanism=mechanism,
+        location=location,
+        confidence=1 / (1 + chance),
+        distance=evidence.distance,
+        reasons=reasons,
+    )
+
+
+def _by_target(
+    evidence: Evidence,
+    state: State,
+    mechanism: Mechanism,
+    origin: Origin,
+    chance: float,
+    reasons: tuple[Reason, ...],
+) -> Verdict:
+    hop = _target_hop(evidence, origin)
+    location = Location(where=Where.TARGET, last_good=hop)
+    verdict = _verdict(evidence, state, mechanism, location, chance=chance, reasons=reasons)
+    return replace(verdict, distance=hop.ttl if hop else None)
+
+
+def _target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
+    """The target as a hop: as far as the control says, else the first TTL that drew its answer."""
+    if evidence.local:
+        return Hop(ttl=0)
+    ttl = evidence.distance if evidence.distance is not None else origin.first_ttl
+    return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
+
+
+def _box(evidence: Evidence, origin: Origin) -> Location:
+    """A box on the way made the answer: the probes got as far as that box, and not behind it."""
+    if _sender(origin.seen[0]) == evidence.source:
+        return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
+    ttl = origin.device.ttl if origin.device else max(evidence.reached(Role.TEST), origin.first_ttl - 1)
+    address = origin.device.address if origin.device else evidence.responders.get(ttl)
+    beyond = evidence.next_control_hop(ttl)
+    return Location(
+        where=Where.PATH,
+        direction=Direction.FORWARD,
+        last_good=Hop(ttl=ttl, address=address),
+        first_bad=None if beyond is None else Hop(ttl=beyond, address=evidence.address_at(beyond)),
+        device=origin.device,
+    )
+
+
+def _reached(evidence: Evidence) -> Hop:
+    ttl = evidence.reached(Role.TEST)
+    return Hop(ttl=ttl, address=evidence.address_at(ttl))
+
+
+def _reached_by_steps(evidence: Evidence) -> Hop | None:
+    steps = [ttl for ttl in evidence.expired_at(Role.TEST) if ttl < FULL_TTL]
+    return Hop(ttl=max(steps), address=evidence.address_at(max(steps))) if steps else None
+
+
+def _tests_with(evidence: Evidence, fate: type) -> _Seen:
+    return tuple(seen for seen in evidence.tests if isinstance(seen.outcome, fate))
+
+
+def _guess(evidence: Evidence) -> float:
+    return chance_of_guess(len(evidence.observations))
+
+
+def _sender(seen: Observation) -> str | None:
+    return seen.outcome.source if isinstance(seen.outcome, Reply) else None
+
+
+def _ttl(hop: Hop | None) -> int:
+    return hop.ttl if hop else 0
+
+
+def _arrived_ttl(seen: _Seen) -> int | None:
+    return next((one.outcome.ttl for one in seen if isinstance(one.outcome, Reply)), None)
+
+
+def _labels(seen: _Seen) -> str:
+    return ", ".join(sorted({one.probe.flow.label for one in seen}))
+
+
+def _reason(claim: Claim, seen: _Seen, **facts: Fact) -> Reason:
+    service = seen[0].probe.flow.label if seen else None
+    return Reason(
+        claim=claim, probes=tuple(one.probe.id for one in seen), facts={"count": len(seen), "service": service, **facts}
+    )
+
+
+def _refusal_reason(claim: Claim, seen: _Seen) -> Reason:
+    refusal = seen[0].outcome
+    assert isinstance(refusal, Refusal)
+    return _reason(claim, seen, message=refusal.message.name, source=refusal.source)
+
+
+def _control_passed(evidence: Evidence, controls: _Seen | None = None) -> tuple[Reason, ...]:
+    """Others got through: all that reached the target, or those that crossed the break."""
+    if controls is None:
+        controls = tuple(seen for seen in evidence.controls if evidence.passes(seen))
+    got_through = tuple(
+        seen for seen in controls if evidence.passes(seen) or isinstance(seen.outcome, TimeExceeded)
+    )
+    if not got_through:
+        return ()
+    kinds = _labels(got_through)
+    return (_reason(Claim.CONTROL_PASSED, got_through, sent=len(controls), kinds=kinds),)
+
+
+def _control_refused(evidence: Evidence) -> tuple[Reason, ...]:
+    refused = tuple(seen for seen in evidence.controls if isinstance(seen.outcome, Rejected | Unreachable))
+    if not refused:
+        return ()
+    return (_refusal_reason(Claim.CONTROL_REFUSED, refused),)
+
+
+def _interval(silence: Silence) -> tuple[Reason, ...]:
+    location = silence.location
+    facts: dict[str, Fact] = {}
+    for name, hop in (("good", location.last_good), ("bad", location.first_bad)):
+        facts[f"{name}_ttl"] = hop.ttl if hop else None
+        facts[f"{name}_address"] = hop.address if hop else None
+    match location.where:
+        case Where.TARGET_EDGE:
+            claim = Claim.TARGET_EDGE
+        case Where.LOCAL:
+            claim = Claim.LOCAL_SILENCE
+        case _:
+            claim = Claim.INTERVAL
+    return (_reason(claim, silence.tests, **facts),)
+
+
+def _origin_reasons(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
+    """Why the answer is believed to be the target's, or not."""
+    if evidence.local or evidence.distance == 1:
+        return ()
+    reasons = []
+    distance = evidence.distance
+    if origin.by_target is False and distance is not None and origin.first_ttl < distance:
+        early = tuple(seen for seen in origin.seen if seen.probe.ttl < distance)
+        reasons.append(_reason(Claim.EARLY_ANSWER, early, ttl=origin.first_ttl, distance=distance))
+    usual = next((hops_back(one.outcome.ttl) for one in origin.comparison if isinstance(one.outcome, Reply)), None)
+    if origin.comparison:
+        claim = Claim.NEARER_REPLY if origin.by_target is False else Claim.SAME_DISTANCE
+        if claim is Claim.NEARER_REPLY or usual == origin.hops_back:
+            facts: dict[str, Fact] = {"back": origin.hops_back, "usual": usual, "kinds": _labels(origin.comparison)}
+            reasons.append(_reason(claim, origin.seen + origin.comparison, **facts))
+    elif origin.by_target is not False:
+        reasons.append(_reason(Claim.NO_COMPARISON, origin.seen))
+    return tuple(reasons)
+
+
+def _silent_hops(evidence: Evidence) -> tuple[Reason, ...]:
+    """Hops that let everything pass and answer nobody: shown as such, not as loss."""
+    farthest = max((*evidence.responders, evidence.distance or 0), default=0)
+    mute = tuple(
+        seen
+        for seen in evidence.observations
+        if seen.probe.ttl < farthest and seen.probe.ttl not in evidence.responders and evidence.is_silent(seen)
+    )
+    if not mute:
+        return ()
+    hops = sorted({seen.probe.ttl for seen in mute})
+    return (_reason(Claim.SILENT_HOPS, mute, hops=", ".join(map(str, hops)), hop_count=len(hops)),)

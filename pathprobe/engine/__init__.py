@@ -1,0 +1,1 @@
+"""From a question to a report: live, simulated, or from a capture."""

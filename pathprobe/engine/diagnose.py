@@ -1,0 +1,150 @@
+"""What does the network say about this target?
+
+One target, from the kernel's route to the finished result: live with raw sockets, or on a simulated network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random, SystemRandom
+
+from pathprobe.core.hops import control_label, hop_rows
+from pathprobe.core.ledger import Ledger
+from pathprobe.core.packets import Protocol
+from pathprobe.core.probes import Kind
+from pathprobe.core.report import Result, Target
+from pathprobe.core.session import Session
+from pathprobe.core.strategy import Question
+from pathprobe.core.verdict import conclude
+from pathprobe.engine.recorder import Recorder
+from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
+from pathprobe.net.ports import ReservedPorts
+from pathprobe.net.raw import RawNetwork
+from pathprobe.net.routes import NoRoute, Route, lookup
+from pathprobe.wire.craft import Crafter
+
+#: Source ports for one diagnosis: every probe that is meant to reach the target has its own.
+SOURCE_PORTS = 32
+
+#: High ports, below Linux's ephemeral range: hardly anything listens there.
+_CLOSED_PORTS = range(25000, 32000)
+
+Progress = Callable[[Session, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to ask. ``wait`` in seconds, None for adaptive windows."""
+
+    max_hops: int = 30
+    wait: float | None = None
+    interface: str | None = None
+    source: str | None = None
+    trace: bool = True
+
+
+async def diagnose(
+    target: Target,
+    options: Options,
+    interrupted: asyncio.Event,
+    *,
+    recorder: Recorder | None = None,
+    progress: Progress | None = None,
+) -> tuple[Result, Route | None]:
+    """Ask about one target, live. Raises PermissionError without CAP_NET_RAW, OSError for a bad source or interface."""
+    route = _route(target, options)
+    source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
+    scope = _scope(target.address, route)
+    with ReservedPorts(source, SOURCE_PORTS, scope) as ports:
+        network = RawNetwork(target.address, interface=options.interface, scope=scope)
+        try:
+            started = time.time()
+            session, ledger = _session(target, source, options, ports.numbers, Random(SystemRandom().getrandbits(64)))
+            crafter = Crafter(mtu=route.mtu if route else 1500, timestamp=time.monotonic_ns() // 1_000_000 % (1 << 32))
+            diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
+            await pump(diagnosis, network, interrupted)
+            result = _result(target, session, network.now, started)
+            if recorder:
+                result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
+            return replace(result, frames_lost=network.lost), route
+        finally:
+            network.close()
+
+
+def simulate(
+    target: Target,
+    network: JumpingNetwork,
+    source: str,
+    options: Options,
+    *,
+    seed: int = 1,
+    recorder: Recorder | None = None,
+) -> Result:
+    """Ask about one target on a simulated network; the same seed gives the same packets."""
+    session, ledger = _session(target, source, options, tuple(range(40001, 40001 + SOURCE_PORTS)), Random(seed))
+    pump_jumping(Diagnosis(session, ledger, network, Crafter(), recorder=recorder), network)
+    result = _result(target, session, network.now, network.epoch)
+    if recorder:
+        result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
+    return result
+
+
+def _route(target: Target, options: Options) -> Route | None:
+    """The kernel's route; None when it has none: then sending will say why."""
+    protocol = Protocol.TCP if target.protocol == "tcp" else Protocol.ICMP
+    if target.protocol == "icmp" and ":" in target.address:
+        protocol = Protocol.ICMPV6
+    try:
+        return lookup(
+            target.address,
+            protocol=protocol,
+            port=target.port,
+            source=options.source,
+            interface=options.interface,
+        )
+    except NoRoute:
+        return None
+
+
+def _scope(address: str, route: Route | None) -> int:
+    """The interface number that a link-local address needs (RFC 4007)."""
+    return socket.if_nametoindex(route.interface) if route and address.lower().startswith("fe80:") else 0
+
+
+def _session(
+    target: Target, source: str, options: Options, ports: tuple[int, ...], rng: Random
+) -> tuple[Session, Ledger]:
+    question = Question(
+        target=target.address,
+        source=source,
+        kind=Kind.ECHO if target.port is None else Kind.TCP,
+        port=target.port,
+        closed_port=rng.choice([port for port in _CLOSED_PORTS if port != target.port]),
+        max_hops=options.max_hops,
+        trace=options.trace,
+        longest_wait=options.wait,
+    )
+    ledger = Ledger(target.address)
+    return Session(question, ledger, ports, rng), ledger
+
+
+def _result(target: Target, session: Session, now: float, started: float) -> Result:
+    evidence = session.evidence(now)
+    verdict = conclude(evidence)
+    flow = session.constant_flow
+    return Result(
+        target=target,
+        verdict=verdict,
+        hops=hop_rows(evidence, verdict.distance),
+        control=control_label(evidence),
+        source_port=flow.source_port if flow else None,
+        observations=evidence.observations,
+        started=started,
+        window=evidence.window,
+    )
+
+

@@ -1,0 +1,127 @@
+"""How do the packets of a run become evidence that others can read?
+
+Every packet is written as it happens, so that a run that is killed leaves a file that opens. When all is
+known the file is written once more, beside the first and then in its place, with the conclusion on each packet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pathprobe.core.evidence import Observation
+from pathprobe.core.ledger import Departure, Match
+from pathprobe.core.outcomes import NotSent, Silent
+from pathprobe.core.report import Result
+from pathprobe.net.base import Frame
+from pathprobe.wire.pcapng import Writer
+
+_NANOSECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How packets and results are put into words; the engine itself has no prose."""
+
+    sent: Callable[[Observation], str]
+    answer: Callable[[Match], str]
+    section: Callable[[Result], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    time_ns: int
+    frame: Frame
+    reading: Departure | Match
+    diagnosis: int
+
+
+class Recorder:
+    """Writes one capture for one run, which may ask about several targets in turn.
+
+    Raises OSError when the file cannot be written.
+    """
+
+    def __init__(self, path: Path, words: Words, *, application: str, command: str) -> None:
+        self.path = path
+        self._words = words
+        self._application = application
+        self._command = command
+        self._kept: list[_Kept] = []
+        self._diagnosis = 0
+        self._notes: list[str] = []
+        self._span: tuple[int, int] | None = None
+        self._stream: BinaryIO = path.open("wb")
+        self._writer = Writer(self._stream, comment=command, application=application)
+
+    @property
+    def packets(self) -> int:
+        return len(self._kept)
+
+    def keep(self, epoch: float, frame: Frame, reading: Departure | Match) -> None:
+        """Write one packet now, with what is known of it so far."""
+        kept = _Kept(
+            time_ns=int((epoch + frame.time) * _NANOSECOND), frame=frame, reading=reading, diagnosis=self._diagnosis
+        )
+        self._kept.append(kept)
+        self._write(self._writer, kept, self._first_words(reading, frame))
+
+    def end_diagnosis(self, epoch: float, now: float, result: Result) -> dict[int, tuple[int, ...]]:
+        """One target is done; gives probe id -> the numbers of its frames."""
+        start, end = int(epoch * _NANOSECOND), int((epoch + now) * _NANOSECOND)
+        self._span = (self._span[0] if self._span else start, end)
+        self._notes += [_note(seen) for seen in result.observations if isinstance(seen.outcome, NotSent)]
+        frames: dict[int, tuple[int, ...]] = {}
+        for number, kept in enumerate(self._kept, start=1):
+            if kept.diagnosis == self._diagnosis:
+                probe = kept.reading.probe.id
+                frames[probe] = (*frames.get(probe, ()), number)
+        self._diagnosis += 1
+        return frames
+
+    def finish(self, results: tuple[Result, ...]) -> None:
+        """Write the file again with the conclusions, and put it in the place of the first."""
+        if self._span:
+            self._writer.statistics(*self._span, comments=self._notes)
+        self._stream.close()
+        if not self.path.is_file():
+            return  # a pipe or a device: what is written is written
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        comment = "\n".join([self._command, *(self._words.section(result) for result in results)])
+        outcomes = [{seen.probe.id: seen for seen in result.observations} for result in results]
+        with beside.open("wb") as stream:
+            writer = Writer(stream, comment=comment, application=self._application)
+            for kept in self._kept:
+                self._write(writer, kept, self._last_words(kept, outcomes))
+            if self._span:
+                writer.statistics(*self._span, comments=self._notes)
+        beside.replace(self.path)
+
+    def _write(self, writer: Writer, kept: _Kept, comment: str) -> None:
+        frame = kept.frame
+        writer.packet(
+            kept.time_ns, frame.octets, interface=frame.interface, outgoing=frame.outgoing, comments=[comment]
+        )
+
+    def _first_words(self, reading: Departure | Match, frame: Frame) -> str:
+        if isinstance(reading, Match):
+            return self._words.answer(reading)
+        return self._words.sent(Observation(probe=reading.probe, sent=frame.time, outcome=Silent(waited=0.0)))
+
+    def _last_words(self, kept: _Kept, outcomes: list[dict[int, Observation]]) -> str:
+        if isinstance(kept.reading, Match) or kept.diagnosis >= len(outcomes):
+            return self._first_words(kept.reading, kept.frame)
+        return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
+
+
+def _note(seen: Observation) -> str:
+    """A probe that never became a packet, as a line that ``offline`` reads back."""
+    probe, flow = seen.probe, seen.probe.flow
+    assert isinstance(seen.outcome, NotSent)
+    return (
+        f"not-sent {seen.outcome.error} {probe.role} {flow.kind} {flow.source} {flow.source_port}"
+        f" {flow.destination} {flow.destination_port} ttl {probe.ttl} at {seen.sent:.6f}"
+    )

@@ -1,0 +1,117 @@
+"""How does a scenario become a real network, and go away again?
+
+One namespace per node, veth pairs between them, the kernel's own forwarding, routing and filtering in
+each. Everything that is opened is put on one stack and closed from there, also when building fails.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pathprobe.lab import netns, topology
+from pathprobe.lab.faults import ruleset
+from pathprobe.lab.links import await_running
+from pathprobe.lab.tun import TunLink
+from pathprobe.net.scenario import Scenario
+
+
+class Lab:
+    """The network of a scenario, for as long as the context lasts; one at a time in a process.
+
+    Entering makes this process's mounts private (see netns.privatise) and raises LabUnavailable,
+    with the reason, when this host can not do it.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._opened = ExitStack()
+
+    def __enter__(self) -> Self:
+        netns.privatise()
+        with ExitStack() as opened:
+            self._build(opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def inside(self, node: str) -> AbstractContextManager[None]:
+        """The calling thread is in a node's namespace: netns.inside. Raises LookupError for an unknown node."""
+        if node not in self.scenario.nodes:
+            raise LookupError(f"no node {node!r}; there are {', '.join(self.scenario.nodes)}")
+        return netns.inside(node)
+
+    def run(self, node: str, command: Sequence[str], **popen: Any) -> int:
+        """Run a command in a node to its end and return its exit status; ``popen`` goes to subprocess."""
+        with self.inside(node):
+            return subprocess.call(command, **popen)
+
+    def _build(self, opened: ExitStack) -> None:
+        try:
+            self._make_nodes(opened)
+            self._make_links(opened)
+            for node in self.scenario.nodes:
+                netns.run_ip(node, self.scenario.family, topology.configuration(self.scenario, node))
+            for node in self.scenario.nodes:
+                self._finish(node)
+            self._listen(opened)
+        except OSError as error:
+            raise netns.LabUnavailable(f"this host can not build {self.scenario.name}: {error}") from error
+
+    def _make_nodes(self, opened: ExitStack) -> None:
+        for node in self.scenario.nodes:
+            netns.add(node)
+            opened.callback(netns.delete, node)
+            with self.inside(node):
+                _write_settings(topology.settings(self.scenario, node))
+
+    def _make_links(self, opened: ExitStack) -> None:
+        first, second = self.scenario.nodes[:2]
+        if self.scenario.link == "tun":
+            opened.callback(TunLink((first, f"to-{second}"), (second, f"to-{first}")).close)
+        # From the client's namespace and not from ours, where an ordinary user may not make links.
+        netns.run_ip(first, self.scenario.family, topology.veths(self.scenario))
+
+    def _finish(self, node: str) -> None:
+        devices = topology.devices(self.scenario, node)
+        with self.inside(node):
+            for device in devices:
+                await_running(device)
+        rules = ruleset(self.scenario, node, ("lo", *devices))
+        if rules:
+            netns.run_nft(node, rules)
+
+    def _listen(self, opened: ExitStack) -> None:
+        destination = self.scenario.destination
+        node = "client" if destination == "loopback" else destination
+        with self.inside(node):
+            for port in self.scenario.listen:
+                opened.enter_context(_listener(self.scenario.family, port))
+
+
+def _write_settings(settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        path = Path("/proc/sys", name)
+        # A kernel without IPv6 has none of its settings, and needs none for an IPv4 network.
+        if path.exists():
+            path.write_text(value)
+
+
+def _listener(family: int, port: int) -> socket.socket:
+    """A socket whose kernel completes handshakes; nobody accepts them."""
+    if family == 4:
+        return socket.create_server(("0.0.0.0", port))
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(("::", port))
+    listener.listen()
+    return listener

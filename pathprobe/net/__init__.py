@@ -1,0 +1,1 @@
+"""Ways to reach a network: raw sockets, or a simulated one."""

@@ -1,0 +1,106 @@
+"""Which packets may the kernel hand to us at all?
+
+A classic BPF program (linux/filter.h) for a packet socket of type SOCK_DGRAM, where offset 0 is the IP
+header: ICMP of any kind a probe can meet, and TCP to or from the target. Everything else costs us nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+from dataclasses import dataclass
+
+_LOAD_BYTE, _LOAD_WORD, _LOAD_HALF = 0x30, 0x20, 0x28
+_JUMP_EQUAL, _RETURN = 0x15, 0x06
+#: Where the kernel keeps the frame's EtherType for a filter: SKF_AD_OFF + SKF_AD_PROTOCOL.
+_ETHERTYPE = 0xFFFFF000
+_WHOLE_PACKET = 0x40000
+
+_TCP, _ICMP, _ICMPV6 = 6, 1, 58
+#: ICMPv6 that concerns a probe; neighbour discovery and multicast listeners do not.
+_ICMPV6_TYPES = (1, 2, 3, 4, 128, 129)
+_ICMPV6_TYPE_OFFSET = 40
+
+_SO_ATTACH_FILTER = 26
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One instruction; jumps name a label ('' = the next instruction)."""
+
+    code: int
+    value: int
+    if_true: str = ""
+    if_false: str = ""
+    label: str = ""
+
+
+def program(target: str) -> bytes:
+    """The filter for one target address, as an array of struct sock_filter."""
+    return _assemble(_steps_v6(target) if ":" in target else _steps_v4(target))
+
+
+def attach(sock: socket.socket, filter_program: bytes) -> None:
+    """Attach a program to a socket (SO_ATTACH_FILTER)."""
+    buffer = ctypes.create_string_buffer(filter_program, len(filter_program))
+    fprog = struct.pack("HL", len(filter_program) // 8, ctypes.addressof(buffer))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, fprog)
+
+
+def _steps_v4(target: str) -> list[_Step]:
+    (address,) = struct.unpack("!I", socket.inet_aton(target))
+    return [
+        _Step(_LOAD_HALF, _ETHERTYPE),
+        _Step(_JUMP_EQUAL, 0x0800, if_false="drop"),
+        _Step(_LOAD_BYTE, 9),
+        _Step(_JUMP_EQUAL, _ICMP, if_true="take"),
+        _Step(_JUMP_EQUAL, _TCP, if_false="drop"),
+        _Step(_LOAD_WORD, 12),
+        _Step(_JUMP_EQUAL, address, if_true="take"),
+        _Step(_LOAD_WORD, 16),
+        _Step(_JUMP_EQUAL, address, if_true="take"),
+        *_ENDS,
+    ]
+
+
+def _steps_v6(target: str) -> list[_Step]:
+    words = struct.unpack("!4I", socket.inet_pton(socket.AF_INET6, target))
+    types = [_Step(_JUMP_EQUAL, kind, if_true="take") for kind in _ICMPV6_TYPES]
+    return [
+        _Step(_LOAD_HALF, _ETHERTYPE),
+        _Step(_JUMP_EQUAL, 0x86DD, if_false="drop"),
+        _Step(_LOAD_BYTE, 6),
+        # Behind an extension header anything may follow: then the addresses decide.
+        _Step(_JUMP_EQUAL, _ICMPV6, if_false="addresses"),
+        _Step(_LOAD_BYTE, _ICMPV6_TYPE_OFFSET),
+        *types,
+        _Step(_RETURN, 0),
+        *_compare_words(8, words, otherwise="destination", label="addresses"),
+        *_compare_words(24, words, otherwise="drop", label="destination"),
+        *_ENDS,
+    ]
+
+
+def _compare_words(offset: int, words: tuple[int, ...], *, otherwise: str, label: str) -> list[_Step]:
+    steps = []
+    for index, word in enumerate(words):
+        steps.append(_Step(_LOAD_WORD, offset + 4 * index, label=label if index == 0 else ""))
+        last = index == len(words) - 1
+        steps.append(_Step(_JUMP_EQUAL, word, if_true="take" if last else "", if_false=otherwise))
+    return steps
+
+
+_ENDS = [_Step(_RETURN, 0, label="drop"), _Step(_RETURN, _WHOLE_PACKET, label="take")]
+
+
+def _assemble(steps: list[_Step]) -> bytes:
+    places = {step.label: index for index, step in enumerate(steps) if step.label}
+
+    def distance(label: str, index: int) -> int:
+        return places[label] - index - 1 if label else 0
+
+    return b"".join(
+        struct.pack("HBBI", step.code, distance(step.if_true, i), distance(step.if_false, i), step.value)
+        for i, step in enumerate(steps)
+    )

@@ -1,0 +1,137 @@
+"""How do our own packets get out, and how do the answers come in?
+
+Out: a raw IP socket with our own header (IP_HDRINCL, IPV6_HDRINCL); the kernel routes and resolves
+neighbours, whatever the link is. In: one packet socket of type SOCK_DGRAM, which hands over the IP
+packet whatever the link header was, behind a BPF filter, with kernel time stamps. It sees what
+comes in before netfilter, and what goes out after netfilter and egress rules: what it does not
+see did not leave (dev_queue_xmit_nit in net/core/dev.c).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+from pathprobe.net import bpf
+from pathprobe.net.base import Frame
+
+_ETH_P_ALL = 0x0003
+_IPV6_HDRINCL = 36
+_SO_TIMESTAMPNS = 35
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_PACKET_OUTGOING = 4
+_ARPHRD_LOOPBACK = 772
+_TIMESPEC = struct.Struct("=qq")
+_STATISTICS = struct.Struct("=II")
+
+#: Room for a burst of answers while Python is busy; the kernel caps it at rmem_max unless we may force it.
+_RECEIVE_BUFFER = 4 << 20
+_SO_RCVBUFFORCE = 33
+
+
+class RawNetwork:
+    """The live network for one target. Raises PermissionError without CAP_NET_RAW."""
+
+    def __init__(self, target: str, *, interface: str | None = None, scope: int = 0) -> None:
+        self.epoch = time.time()
+        self._started = time.monotonic()
+        self._lost = 0
+        self._address = (target, 0, 0, scope) if ":" in target else (target, 0)
+        self._out = _open_sender(target, interface)
+        try:
+            self._in = _open_receiver(target)
+        except OSError:
+            self._out.close()
+            raise
+
+    @property
+    def now(self) -> float:
+        """Seconds since the network was opened, on the monotonic clock."""
+        return time.monotonic() - self._started
+
+    def fileno(self) -> int:
+        """Readable when frames are there."""
+        return self._in.fileno()
+
+    def send(self, octets: bytes) -> str | None:
+        try:
+            self._out.sendto(octets, self._address)
+        except OSError as error:
+            return errno.errorcode.get(error.errno or 0, str(error))
+        return None
+
+    def receive(self) -> Iterator[Frame]:
+        # The kernel stamps with the wall clock; its distance to ours is taken anew each time,
+        # so that a clock that is set during the run shifts nothing.
+        shift = time.time() - self.now
+        while True:
+            try:
+                octets, ancillary, _, sender = self._in.recvmsg(65535, 256, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno == errno.ENETDOWN:
+                    continue
+                raise
+            interface, _, packet_type, hardware, *_ = sender
+            outgoing = packet_type == _PACKET_OUTGOING
+            if outgoing and hardware == _ARPHRD_LOOPBACK:
+                continue  # loopback shows every packet twice: going out and coming in
+            yield Frame(time=_stamp(ancillary) - shift, octets=octets, interface=interface, outgoing=outgoing)
+
+    @property
+    def lost(self) -> int:
+        """Frames that the socket's queue dropped (PACKET_STATISTICS counts since the last look)."""
+        _, dropped = _STATISTICS.unpack(self._in.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))
+        self._lost += dropped
+        return self._lost
+
+    def close(self) -> None:
+        self._out.close()
+        self._in.close()
+
+
+def _open_sender(target: str, interface: str | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in target else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+    if interface is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+    sock.setblocking(False)
+    return sock
+
+
+def _open_receiver(target: str) -> socket.socket:
+    # With protocol 0 nothing arrives before bind(), so the filter misses nothing and lets nothing slip in.
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    bpf.attach(sock, bpf.program(target))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    _bind_to_all_interfaces(sock)
+    return sock
+
+
+def _bind_to_all_interfaces(sock: socket.socket) -> None:
+    """bind(2) with a struct sockaddr_ll of interface 0; Python's own bind insists on a name."""
+    address = struct.pack("=HHiHBB8x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), 0, 0, 0, 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.bind(sock.fileno(), address, len(address)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _stamp(ancillary: list[tuple[int, int, bytes]]) -> float:
+    for level, kind, octets in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(octets)
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()

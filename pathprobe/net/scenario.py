@@ -1,0 +1,183 @@
+"""Which network, which fault, and which verdict is right?
+
+A scenario is a chain ``client -- r1 -- ... -- rN -- target`` with rules and routes that break it.
+It is read once and used three times: simulated, built from real namespaces, recorded.
+
+Addresses (v4 | v6): hop k of the chain answers from 10.9.1.1, 10.9.2.2, 10.9.3.2 ... | fd00:9:k::1, ::2;
+the target is 10.0.0.5 | fd00::5, the client 10.9.1.9 | fd00:9:1::9 (10.0.0.9 | fd00::9 without routers).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Hook(StrEnum):
+    """Where in a node a rule stands: netfilter's hooks, and the egress hook behind them."""
+
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+    EGRESS = "egress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Which packets a rule is about; a field that is None matches all.
+
+    ``protocol`` is tcp, udp or icmp (ICMP or ICMPv6, by family); ``icmp`` is echo-request,
+    echo-reply, time-exceeded or unreachable; ``ct_state`` is a conntrack state (invalid, established,
+    new), which only real networks know.
+    """
+
+    protocol: str | None = None
+    source_port: int | None = None
+    destination_port: int | None = None
+    icmp: str | None = None
+    ct_state: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """``action`` is ``drop``, ``reset`` (TCP RST) or ``reject NAME`` with nft's ICMP code name."""
+
+    at: str
+    hook: Hook
+    match: Match
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What ``at`` does with packets to the target's network: blackhole, unreachable, prohibit or none (no route)."""
+
+    at: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """The right verdict. TTLs only, None for null; addresses follow from the chain."""
+
+    state: str
+    mechanism: str | None = None
+    where: str = "unknown"
+    last_good: int | None = None
+    first_bad: int | None = None
+    device: int | None = None
+    distance: int | None = None
+    direction: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link)."""
+
+    name: str
+    summary: str
+    family: int
+    expect: Expectation
+    protocol: str = "tcp"
+    port: int | None = 8080
+    destination: str = "target"
+    routers: int = 3
+    listen: tuple[int, ...] = (8080,)
+    target_up: bool = True
+    link: str = "veth"
+    rules: tuple[Rule, ...] = ()
+    routes: tuple[Route, ...] = ()
+    nodes: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        chain = ("client", *(f"r{k}" for k in range(1, self.routers + 1)), "target")
+        object.__setattr__(self, "nodes", chain)
+        for named in (*self.rules, *self.routes):
+            if named.at not in chain:
+                raise ValueError(f"{self.name}: no node {named.at!r}; there are {', '.join(chain)}")
+
+    @property
+    def destination_address(self) -> str:
+        """The address that is asked about: that of the destination node which faces the client."""
+        if self.destination == "loopback":
+            return "127.0.0.1" if self.family == 4 else "::1"
+        position = self.nodes.index(self.destination)
+        return self.link_address(0, "left") if position == 0 else self.link_address(position - 1, "right")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The pathprobe command line that asks this scenario's question."""
+        address = self.destination_address
+        if self.port is None:
+            return (self.protocol, address)
+        return (self.protocol, f"[{address}]:{self.port}" if self.family == 6 else f"{address}:{self.port}")
+
+    def link_network(self, index: int) -> str:
+        """The network of link ``index`` (0 = the client's own), in CIDR form."""
+        last = index == self.routers
+        if self.family == 4:
+            return "10.0.0.0/24" if last else f"10.9.{index + 1}.0/24"
+        return "fd00::/64" if last else f"fd00:9:{index + 1}::/64"
+
+    def link_address(self, index: int, side: str) -> str:
+        """The address on link ``index`` of its ``left`` (towards the client) or ``right`` node."""
+        last, first = index == self.routers, index == 0
+        if side == "left":
+            host = 9 if first else 1
+        else:
+            host = 5 if last else (1 if first else 2)
+        prefix = self.link_network(index).split("/")[0]
+        return prefix[:-1] + str(host) if self.family == 4 else prefix + str(host)
+
+    def hop_address(self, ttl: int) -> str:
+        """The address from which the hop ``ttl`` answers (the target itself at routers + 1)."""
+        return self.link_address(ttl - 1, "right")
+
+
+def read(name: str, text: str) -> tuple[Scenario, ...]:
+    """The scenarios of one TOML file: one per family; with two families the v6 one is called NAME-v6.
+
+    Raises ValueError with the file's name and what is wrong with it.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{name}: {error}") from None
+    families = table.pop("families", [4])
+    return tuple(_scenario(name, dict(table), family, plain=len(families) == 1) for family in families)
+
+
+#: nft's names for the same refusal differ between the families; a file that is for both uses the v4 name.
+_V6_REJECT_NAMES = {"net-unreachable": "no-route", "host-unreachable": "addr-unreachable"}
+
+
+def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> Scenario:
+    try:
+        rules = tuple(_rule(dict(rule), family) for rule in table.pop("rule", ()))
+        routes = tuple(Route(**route) for route in table.pop("route", ()))
+        expect = Expectation(**table.pop("expect"))
+        if table.get("protocol") == "icmp":
+            table["port"] = None
+        return Scenario(
+            name=name if plain or family == 4 else f"{name}-v6",
+            family=family,
+            rules=rules,
+            routes=routes,
+            expect=expect,
+            listen=tuple(table.pop("listen", (8080,))),
+            **table,
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _rule(table: dict[str, Any], family: int) -> Rule:
+    action = table["action"]
+    verb, _, code = action.partition(" ")
+    if family == 6 and verb == "reject":
+        action = f"reject {_V6_REJECT_NAMES.get(code, code)}"
+    return Rule(at=table["at"], hook=Hook(table["hook"]), match=Match(**table.get("match", {})), action=action)

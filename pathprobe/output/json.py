@@ -1,0 +1,130 @@
+"""How does a report look to a program? Schema ``pathprobe/1``; names are fixed, additions are welcome."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from pathprobe import __version__
+from pathprobe.core.evidence import Observation
+from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
+from pathprobe.core.report import Device, Hop, Leg, Location, Report, Result
+from pathprobe.output import wording
+
+SCHEMA = "pathprobe/1"
+
+
+def render(report: Report) -> str:
+    """The report as one JSON document."""
+    return json.dumps(document(report), indent=2, ensure_ascii=False)
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    started = datetime.fromtimestamp(report.started, UTC).isoformat(timespec="milliseconds")
+    capture = {"path": report.capture_path, "packets": report.capture_packets} if report.capture_path else None
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "pathprobe", "version": __version__},
+        "started": started.replace("+00:00", "Z"),
+        "duration_s": round(report.duration, 3),
+        "engine": report.engine,
+        "vantage": {
+            "hostname": report.vantage.hostname,
+            "interface": report.vantage.interface,
+            "source": report.vantage.source,
+        },
+        "results": [_result(result) for result in report.results],
+        "capture": capture,
+        "complete": report.complete,
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    verdict, target = result.verdict, result.target
+    return {
+        "target": {
+            "given": target.given,
+            "address": target.address,
+            "port": target.port,
+            "protocol": target.protocol,
+        },
+        "state": verdict.state,
+        "mechanism": verdict.mechanism,
+        "location": _location(verdict.location),
+        "confidence": round(verdict.confidence, 6),
+        "distance": verdict.distance,
+        "summary": wording.summary(result),
+        "reasons": [{"claim": wording.claim(one), "probes": list(one.probes)} for one in verdict.reasons],
+        "next_steps": list(wording.next_steps(result)),
+        "hops": [{"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} for row in result.hops],
+        "paths": _paths(result),
+        "middleboxes": [],
+        "probes": [_probe(seen, result) for seen in result.observations],
+        "frames_lost": result.frames_lost,
+    }
+
+
+def _location(location: Location) -> dict[str, Any]:
+    return {
+        "where": location.where,
+        "direction": location.direction,
+        "last_good": _hop(location.last_good),
+        "first_bad": _hop(location.first_bad),
+        "device": _device(location.device),
+    }
+
+
+def _hop(hop: Hop | None) -> dict[str, Any] | None:
+    return None if hop is None else {"ttl": hop.ttl, "address": hop.address}
+
+
+def _device(device: Device | None) -> dict[str, Any] | None:
+    return None if device is None else {"ttl": device.ttl, "address": device.address, "by": list(device.by)}
+
+
+def _leg(leg: Leg | None) -> dict[str, Any] | None:
+    if leg is None:
+        return None
+    return {
+        "sent": leg.sent,
+        "answered": leg.answered,
+        "addresses": list(leg.addresses),
+        "rtt_ms": list(leg.rtt_ms),
+        "outcomes": list(leg.outcomes),
+    }
+
+
+def _paths(result: Result) -> list[dict[str, Any]]:
+    """The constant flow's path; null for a hop that did not answer the tested port."""
+    hops = [row.test.addresses[0] if row.test and row.test.addresses else None for row in result.hops]
+    return [{"flow": 0, "source_port": result.source_port, "state": result.verdict.state, "hops": hops}]
+
+
+def _probe(seen: Observation, result: Result) -> dict[str, Any]:
+    probe, outcome = seen.probe, seen.outcome
+    entry: dict[str, Any] = {
+        "id": probe.id,
+        "protocol": probe.flow.kind,
+        "role": probe.role,
+        "flow": probe.flow_number,
+        "source_port": None if probe.flow.destination_port == 0 else probe.flow.source_port,
+        "port": probe.flow.destination_port or None,
+        "ttl": probe.ttl,
+        "try": probe.attempt,
+        "sent": None if isinstance(outcome, NotSent) else round(seen.sent, 6),
+        "outcome": outcome.name,
+        "from": outcome.source if isinstance(outcome, Reply) else None,
+        "rtt_ms": round(outcome.rtt * 1000, 3) if isinstance(outcome, Reply) else None,
+        "frames": list(result.frames.get(probe.id, ())),
+    }
+    if isinstance(outcome, Reply):
+        entry["reply_ttl"] = outcome.ttl
+    if isinstance(outcome, Refusal):
+        entry["message"] = outcome.message.name
+    if isinstance(outcome, Silent):
+        entry["waited_s"] = round(outcome.waited, 3)
+    if isinstance(outcome, NotSent):
+        entry["error"] = outcome.error
+    return entry

@@ -1,0 +1,136 @@
+"""How does a result look on a terminal and in a ticket?
+
+The verdict first, then the path with the break in it, the hop table, why, and what next. Plain text;
+colour only where the caller says that there is a terminal.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tabulate import tabulate
+
+from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
+from pathprobe.output import wording
+
+_COLOURS = {
+    State.OPEN: "32",
+    State.CLOSED: "33",
+    State.FILTERED: "31",
+    State.UNREACHABLE: "31",
+    State.INTERMITTENT: "35",
+}
+
+
+def render(report: Report, *, colour: bool = False) -> str:
+    """The whole report as text, without a newline at its end."""
+    parts = [_result(result, colour=colour) for result in report.results]
+    parts.append(_foot(report))
+    return "\n\n".join(parts)
+
+
+def _result(result: Result, *, colour: bool) -> str:
+    blocks = [_headline(result, colour=colour)]
+    if result.hops:
+        blocks += [_path(result), _hops(result)]
+    blocks.append(_listed(result))
+    return "\n\n".join(blocks)
+
+
+def _headline(result: Result, *, colour: bool) -> str:
+    state = result.verdict.state.upper()
+    if colour and result.verdict.state in _COLOURS:
+        state = f"\x1b[1;{_COLOURS[result.verdict.state]}m{state}\x1b[0m"
+    sure = wording.sureness(result.verdict.confidence)
+    return f"{result.target.label}  {state}   {wording.finding(result)}   sure: {sure}"
+
+
+def _path(result: Result) -> str:
+    """``you -- 10.9.1.1 --X-- 10.9.2.2 -- 10.0.0.5``: the break is behind the last good hop."""
+    location = result.verdict.location
+    broken_after = _break(result)
+    text = "  you"
+    for row in result.hops:
+        text += " --X-- " if row.ttl - 1 == broken_after else " -- "
+        text += _address(row) or "?"
+    if broken_after == len(result.hops) and location.last_good:
+        text += " --X"
+    return text
+
+
+def _break(result: Result) -> int | None:
+    location = result.verdict.location
+    if result.verdict.state in (State.OPEN, State.CLOSED) or location.last_good is None:
+        return None
+    if result.verdict.distance == location.last_good.ttl:
+        return None
+    return location.last_good.ttl
+
+
+def _hops(result: Result) -> str:
+    rows = [_row(result, row) for row in result.hops]
+    headers = ["hop", "address", result.target.service, "", result.control or "control", "", ""]
+    align = ("right", "left", "left", "left", "left", "left", "left")
+    text = tabulate(rows, headers, tablefmt="plain", colalign=align, disable_numparse=True)
+    return "\n".join(f"  {line.rstrip()}" for line in text.splitlines())
+
+
+def _row(result: Result, row: HopRow) -> list[str]:
+    test, control = _cells(row.test), _cells(row.control)
+    return [str(row.ttl), _address(row) or "-", *test, *control, _note(result.verdict.location, result, row)]
+
+
+def _cells(leg: Leg | None) -> tuple[str, str]:
+    if leg is None:
+        return "", ""
+    count = f"{leg.answered}/{leg.sent}"
+    ends = [name for name in leg.outcomes if name in ("reset", "reject", "unreachable", "not-sent")]
+    if leg.rtt_ms:
+        return f"{median(leg.rtt_ms):.1f} ms" + (f" {ends[0]}" if ends else ""), count
+    return (ends[0] if ends else "silent"), count
+
+
+def _address(row: HopRow) -> str | None:
+    """Who let probes expire here; a forged or refusing answer does not name the hop."""
+    for leg in (row.control, row.test):
+        if leg and leg.addresses and not {"reject", "unreachable"} & set(leg.outcomes):
+            return leg.addresses[0]
+    for leg in (row.control, row.test):
+        if leg and leg.addresses:
+            return leg.addresses[0]
+    return None
+
+
+def _note(location: Location, result: Result, row: HopRow) -> str:
+    if location.device and location.device.ttl == row.ttl and result.verdict.state is not State.OPEN:
+        return "<- answered from here"
+    if location.first_bad and location.first_bad.ttl == row.ttl and location.device is None:
+        return "<- stops here"
+    legs = [leg for leg in (row.test, row.control) if leg]
+    farther = any(later.ttl > row.ttl and _address(later) for later in result.hops)
+    if farther and legs and not any(leg.answered for leg in legs):
+        return "answers nobody"
+    return ""
+
+
+def _listed(result: Result) -> str:
+    lines = _paragraph("why", [wording.claim(reason) for reason in result.verdict.reasons])
+    lines += _paragraph("next", list(wording.next_steps(result)))
+    return "\n".join(lines)
+
+
+def _paragraph(label: str, sentences: list[str]) -> list[str]:
+    return [f"{label if number == 0 else '':<5} {sentence}" for number, sentence in enumerate(sentences)]
+
+
+def _foot(report: Report) -> str:
+    sent = sum(seen.outcome.name != "not-sent" for result in report.results for seen in result.observations)
+    text = f"{sent} {'packet' if sent == 1 else 'packets'} sent, {report.duration:.1f} s"
+    lost = sum(result.frames_lost for result in report.results)
+    if lost:
+        text += f"; {lost} received packets were dropped by a full queue, so silence proves less"
+    if not report.complete:
+        text += "; interrupted, this is what was learnt so far"
+    if report.capture_path:
+        text += f"\n{report.capture_packets} packets, each with its comment, in {report.capture_path}"
+    return text

@@ -1,0 +1,1 @@
+"""Bytes to core types and back; the only home of scapy."""

@@ -1,0 +1,155 @@
+"""Which octets carry this probe?
+
+scapy builds one datagram per flow. Every probe is a copy of it with the TTL, the IP-ID and the token
+patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no scapy objects per probe.
+
+- A SYN looks like this kernel's own: some boxes drop SYNs without options, and then the verdict
+  would be about the probe and not about the port. Options and their order are those of Linux
+  tcp_syn_options(), the window that of tcp_select_initial_window().
+- Routers may hash a flow on its ICMP checksum (Augustin et al., "Avoiding traceroute anomalies with
+  Paris traceroute", IMC 2006) or on the IPv6 flow label (RFC 6438). Both stay the same in a flow.
+- The echo payload says who asks, for the operator who finds it in a capture.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from pathprobe.core.probes import Flow, Kind, Probe
+
+if TYPE_CHECKING:
+    from scapy.packet import Packet as ScapyPacket
+
+_WORD = struct.Struct("!H")
+
+_IPV4_SIZE, _IPV6_SIZE, _TCP_SIZE = 20, 40, 20
+
+#: Behind the two octets that balance the checksum it makes 32, so an IPv4 echo is as long as an IPv4 SYN.
+ECHO_TEXT = b" pathprobe reachability check "
+
+#: What Linux offers before it knows the peer: as many whole segments as fit 65535 octets (64240 on Ethernet).
+_LARGEST_WINDOW = 65535
+
+#: What Linux chooses for a receive buffer that may grow to 6 MiB (net.ipv4.tcp_rmem), long its default.
+_WINDOW_SCALE = 7
+
+# Offsets in the datagram. The IPv4 TTL is patched as the 16-bit word it shares with the protocol.
+_IPV4_ID, _IPV4_TTL, _IPV4_CHECKSUM, _IPV6_HOP_LIMIT = 4, 8, 10, 7
+
+# Offsets in the transport header.
+_TCP_SEQUENCE, _TCP_CHECKSUM = 4, 16
+_ECHO_SEQUENCE, _ECHO_BALANCE = 6, 8
+
+
+class Crafter:
+    """Probes as whole IP datagrams; one template is kept per flow."""
+
+    def __init__(self, mtu: int = 1500, timestamp: int = 1) -> None:
+        """``mtu`` of the interface in octets; ``timestamp`` for the TCP option, in milliseconds as Linux counts."""
+        self._mtu = mtu
+        self._timestamp = timestamp
+        self._templates: dict[Flow, bytes] = {}
+
+    def craft(self, probe: Probe) -> bytes:
+        """The datagram of a probe, IP header included; ValueError when an echo's token is not of its flow."""
+        packet = bytearray(self._template(probe.flow))
+        if probe.flow.version == 4:
+            transport = _IPV4_SIZE
+            _replace(packet, _IPV4_ID, probe.identification, checksum=_IPV4_CHECKSUM)
+            _replace(packet, _IPV4_TTL, probe.ttl << 8 | packet[_IPV4_TTL + 1], checksum=_IPV4_CHECKSUM)
+        else:
+            transport = _IPV6_SIZE
+            packet[_IPV6_HOP_LIMIT] = probe.ttl
+        if probe.flow.kind is Kind.TCP:
+            _set_tcp_sequence(packet, transport, probe.token)
+        else:
+            _set_echo_sequence(packet, transport, probe)
+        return bytes(packet)
+
+    def _template(self, flow: Flow) -> bytes:
+        """The flow's datagram with TTL, IP-ID, sequence and echo balance still 0."""
+        template = self._templates.get(flow)
+        if template is None:
+            payload = self._syn(flow) if flow.kind is Kind.TCP else _echo(flow)
+            template = self._templates[flow] = bytes(_ip(flow) / payload)
+        return template
+
+    def _syn(self, flow: Flow) -> ScapyPacket:
+        from scapy.layers.inet import TCP
+
+        segment_size = self._segment_size(flow.version)
+        return TCP(
+            sport=flow.source_port,
+            dport=flow.destination_port,
+            flags="S",
+            window=_LARGEST_WINDOW // segment_size * segment_size,
+            options=[
+                ("MSS", segment_size),
+                ("SAckOK", b""),
+                ("Timestamp", (self._timestamp, 0)),
+                ("NOP", None),
+                ("WScale", _WINDOW_SCALE),
+            ],
+        )
+
+    def _segment_size(self, version: int) -> int:
+        """What an MTU leaves beside the headers; the 65536 octets of loopback are more than IPv4 can count."""
+        if version == 4:
+            return min(self._mtu, 0xFFFF) - _IPV4_SIZE - _TCP_SIZE
+        return min(self._mtu - _IPV6_SIZE - _TCP_SIZE, 0xFFFF)
+
+
+def _ip(flow: Flow) -> ScapyPacket:
+    """The IP header. Its source is given, or scapy would look for a route, and know none in a namespace."""
+    if flow.version == 4:
+        from scapy.layers.inet import IP
+
+        return IP(src=flow.source, dst=flow.destination, proto=flow.protocol, id=0, ttl=0, flags="DF")
+    from scapy.layers.inet6 import IPv6
+
+    return IPv6(src=flow.source, dst=flow.destination, nh=flow.protocol, hlim=0, fl=flow_label(flow))
+
+
+def _echo(flow: Flow) -> ScapyPacket:
+    payload = bytes(2) + ECHO_TEXT
+    if flow.version == 4:
+        from scapy.layers.inet import ICMP
+
+        return ICMP(type="echo-request", id=flow.source_port, seq=0) / payload
+    from scapy.layers.inet6 import ICMPv6EchoRequest
+
+    return ICMPv6EchoRequest(id=flow.source_port, seq=0, data=payload)
+
+
+def flow_label(flow: Flow) -> int:
+    """The IPv6 flow label: 20 bits, never 0 (RFC 6437), the same in every run so that runs compare."""
+    name = f"{flow.kind} {flow.source} {flow.source_port} {flow.destination} {flow.destination_port}"
+    return zlib.crc32(name.encode()) % 0xFFFFF + 1
+
+
+def _set_tcp_sequence(packet: bytearray, transport: int, sequence: int) -> None:
+    checksum = transport + _TCP_CHECKSUM
+    _replace(packet, transport + _TCP_SEQUENCE, sequence >> 16, checksum=checksum)
+    _replace(packet, transport + _TCP_SEQUENCE + 2, sequence & 0xFFFF, checksum=checksum)
+
+
+def _set_echo_sequence(packet: bytearray, transport: int, probe: Probe) -> None:
+    """Sequence and balance always add up to 0xFFFF, a zero of ones' complement: the checksum stays as it is."""
+    identifier, sequence = probe.token >> 16, probe.token & 0xFFFF
+    if identifier != probe.flow.source_port:
+        raise ValueError(f"echo token has identifier {identifier}: use flow.source_port << 16 | sequence")
+    _WORD.pack_into(packet, transport + _ECHO_SEQUENCE, sequence)
+    _WORD.pack_into(packet, transport + _ECHO_BALANCE, 0xFFFF - sequence)
+
+
+def _replace(packet: bytearray, at: int, word: int, *, checksum: int) -> None:
+    """Write a 16-bit word and adjust the checksum at offset ``checksum``: RFC 1624, HC' = ~(~HC + ~m + m')."""
+    (before,) = _WORD.unpack_from(packet, at)
+    (header_checksum,) = _WORD.unpack_from(packet, checksum)
+    total = (header_checksum ^ 0xFFFF) + (before ^ 0xFFFF) + word
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    _WORD.pack_into(packet, at, word)
+    _WORD.pack_into(packet, checksum, total ^ 0xFFFF)

@@ -1,0 +1,85 @@
+"""A chain becomes the interfaces, addresses and routes that its scenario announces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pathprobe.lab import topology
+from pathprobe.net.scenario import Expectation, Route, Scenario
+
+
+def chain(**fields: Any) -> Scenario:
+    return Scenario(**{"name": "x", "summary": "", "family": 4, "expect": Expectation(state="open")} | fields)
+
+
+def lines(scenario: Scenario, node: str, beginning: str) -> list[str]:
+    return [line for line in topology.configuration(scenario, node) if line.startswith(beginning)]
+
+
+def test_interfaces_are_called_after_the_node_at_the_other_end() -> None:
+    assert topology.devices(chain(), "client") == ("to-r1",)
+    assert topology.devices(chain(), "r1") == ("to-client", "to-r2")
+    assert topology.devices(chain(), "target") == ("to-r3",)
+    assert topology.devices(chain(routers=0), "client") == ("to-target",)
+
+
+def test_a_tun_link_is_not_made_by_ip() -> None:
+    first_ethernet = "link add to-r2 netns r1 type veth peer name to-r1 netns r2"
+    assert list(topology.veths(chain()))[1] == first_ethernet
+    assert list(topology.veths(chain(link="tun")))[0] == first_ethernet
+
+
+@pytest.mark.parametrize(
+    ("fields", "node", "addresses"),
+    [
+        ({}, "client", ["10.9.1.9/24 dev to-r1"]),
+        ({}, "r1", ["10.9.1.1/24 dev to-client", "10.9.2.1/24 dev to-r2"]),
+        ({}, "r3", ["10.9.3.2/24 dev to-r2", "10.0.0.1/24 dev to-target"]),
+        ({}, "target", ["10.0.0.5/24 dev to-r3"]),
+        ({"target_up": False}, "target", []),
+        ({"routers": 0}, "client", ["10.0.0.9/24 dev to-target"]),
+        ({"family": 6}, "client", ["fe80::1/64 dev to-r1 nodad", "fd00:9:1::9/64 dev to-r1 nodad"]),
+        ({"family": 6, "target_up": False}, "target", ["fe80::2/64 dev to-r3 nodad"]),
+        (
+            {"routes": (Route(at="r3", kind="none"),)},
+            "r3",
+            ["10.9.3.2/24 dev to-r2", "10.0.0.1/24 dev to-target noprefixroute"],
+        ),
+    ],
+)
+def test_a_node_has_the_addresses_of_its_links(fields: dict[str, Any], node: str, addresses: list[str]) -> None:
+    assert lines(chain(**fields), node, "address") == [f"address add {address}" for address in addresses]
+
+
+@pytest.mark.parametrize(
+    ("fault", "node", "routes"),
+    [
+        (None, "client", ["10.9.2.0/24 via 10.9.1.1", "10.0.0.0/24 via 10.9.1.1", "default via 10.9.1.1"]),
+        (None, "r1", ["10.0.0.0/24 via 10.9.2.2"]),
+        (None, "r2", ["10.9.1.0/24 via 10.9.2.1"]),
+        (None, "target", ["10.9.1.0/24 via 10.0.0.1", "10.9.2.0/24 via 10.0.0.1", "default via 10.0.0.1"]),
+        (Route(at="r1", kind="none"), "r1", []),
+        (Route(at="r1", kind="blackhole"), "r1", ["blackhole 10.0.0.0/24"]),
+        (Route(at="client", kind="none"), "client", ["10.9.2.0/24 via 10.9.1.1"]),
+        (
+            Route(at="client", kind="prohibit"),
+            "client",
+            ["prohibit 10.0.0.0/24", "10.9.2.0/24 via 10.9.1.1", "default via 10.9.1.1"],
+        ),
+    ],
+)
+def test_a_node_knows_every_network_by_its_prefix(fault: Route | None, node: str, routes: list[str]) -> None:
+    scenario = chain(routers=2, routes=(fault,) if fault else ())
+    assert lines(scenario, node, "route") == [f"route add {route}" for route in routes]
+
+
+def test_neighbours_need_no_routes() -> None:
+    assert lines(chain(routers=0), "client", "route") == lines(chain(routers=0), "target", "route") == []
+
+
+def test_only_routers_forward() -> None:
+    for node, forwarding in (("client", "0"), ("r1", "1"), ("target", "0")):
+        assert topology.settings(chain(), node)["net/ipv4/ip_forward"] == forwarding
+        assert topology.settings(chain(family=6), node)["net/ipv6/conf/all/forwarding"] == forwarding
