@@ -15,6 +15,7 @@ from pathprobe import __version__
 _COMMANDS = {
     "tcp": ("probe", "Is this TCP port reachable from here, and if not, what stops it and where?"),
     "icmp": ("probe", "The same for echo (ping)."),
+    "analyze": ("analyze", "The same verdict again, from a capture written with -w; no privileges, no network."),
     "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),
     "demo": ("demo", "See it find a silent drop in a network of its own."),
 }

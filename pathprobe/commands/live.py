@@ -48,8 +48,8 @@ def run(
     _check_vantage(interface, source)
     options = Options(max_hops=max_hops, wait=wait, interface=interface, source=source, trace=not no_trace)
     try:
-        recorder = _recorder(write) if write else None
-        return asyncio.run(_ask(targets, options, recorder, verbose=verbose))
+        keeper = recorder(write) if write else None
+        return asyncio.run(_ask(targets, options, keeper, verbose=verbose))
     except PermissionError as error:
         if write and error.filename == str(write):
             raise CannotProbe(f"cannot write {write}: {error.strerror}") from None
@@ -77,7 +77,8 @@ def _addresses() -> set[str]:
     }
 
 
-def _recorder(path: Path) -> Recorder:
+def recorder(path: Path) -> Recorder:
+    """A recorder that says what it records. Raises OSError when the file cannot be written."""
     # Opened before the first packet: a file that cannot be written costs no probe.
     return Recorder(
         path, _WORDS, application=f"pathprobe {__version__}", command=shlex.join(["pathprobe", *sys.argv[1:]])

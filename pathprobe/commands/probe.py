@@ -6,11 +6,14 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from pathprobe.commands import status
+
+if TYPE_CHECKING:
+    from pathprobe.core.report import Report
 
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,20 +70,21 @@ def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, **options: A
         wanted = [parse(text, with_port=protocol == "tcp") for text in targets]
         resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=options["family"])]
     except BadTarget as error:
-        _fail(str(error), status.USAGE)
+        fail(str(error), status.USAGE)
     except Unresolvable as error:
-        _fail(str(error), status.CANNOT)
+        fail(str(error), status.CANNOT)
     from pathprobe.commands import live
 
     try:
         report = live.run(resolved, **options)
     except live.CannotProbe as error:
-        _fail(str(error), status.CANNOT)
-    click.echo(_rendered(report, as_json=as_json), color=None)
+        fail(str(error), status.CANNOT)
+    click.echo(rendered(report, as_json=as_json))
     sys.exit(status.of(report))
 
 
-def _rendered(report: Any, *, as_json: bool) -> str:
+def rendered(report: Report, *, as_json: bool) -> str:
+    """A report as the user asked for it."""
     if as_json:
         from pathprobe.output import json
 
@@ -90,6 +94,7 @@ def _rendered(report: Any, *, as_json: bool) -> str:
     return table.render(report, colour=sys.stdout.isatty())
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int) -> NoReturn:
+    """One clear line on stderr, and out."""
     click.echo(f"pathprobe: {message}", err=True)
     sys.exit(code)

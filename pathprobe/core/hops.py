@@ -11,31 +11,40 @@ from collections.abc import Iterable
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.outcomes import Reply
 from pathprobe.core.probes import Role
-from pathprobe.core.report import HopRow, Leg
+from pathprobe.core.report import HopRow, Leg, Verdict
 
 
-def hop_rows(evidence: Evidence, distance: int | None) -> tuple[HopRow, ...]:
-    """The hop table; ``distance`` is the verdict's, None when the target was not seen to answer."""
-    last = distance if distance is not None else _last_row(evidence)
+def hop_rows(evidence: Evidence, verdict: Verdict) -> tuple[HopRow, ...]:
+    """The hop table that goes with a verdict; empty when the target is this host."""
+    last = verdict.distance if verdict.distance is not None else _last_row(evidence, verdict)
     return tuple(
         HopRow(
             ttl=ttl,
-            test=_leg(evidence, Role.TEST, ttl, distance),
-            control=_leg(evidence, Role.CONTROL, ttl, distance),
+            address=_address(evidence, verdict, ttl),
+            test=_leg(evidence, Role.TEST, ttl, verdict.distance),
+            control=_leg(evidence, Role.CONTROL, ttl, verdict.distance),
         )
         for ttl in range(1, last + 1)
     )
 
 
-def _last_row(evidence: Evidence) -> int:
-    reached = [seen.probe.ttl for seen in evidence.observations if isinstance(seen.outcome, Reply)]
-    stepped = [seen.probe.ttl for seen in evidence.observations if not seen.probe.is_direct]
-    farthest = max((ttl for ttl in reached if ttl in stepped), default=0)
+def _last_row(evidence: Evidence, verdict: Verdict) -> int:
+    device = verdict.location.device
+    farthest = max((*evidence.responders, device.ttl if device else 0), default=0)
+    stepped = (seen.probe.ttl for seen in evidence.observations if not seen.probe.is_direct)
     return min(farthest + 1, max(stepped, default=0))
 
 
+def _address(evidence: Evidence, verdict: Verdict, ttl: int) -> str | None:
+    """Who is there: a hop that let a probe expire, the target, or the box that gave itself away."""
+    device = verdict.location.device
+    if device and device.ttl == ttl:
+        return device.address
+    return evidence.target if ttl == verdict.distance else evidence.responders.get(ttl)
+
+
 def _leg(evidence: Evidence, role: Role, ttl: int, distance: int | None) -> Leg | None:
-    seen = [one for one in evidence.of(role) if one.probe.ttl == ttl]
+    seen = list(evidence.at(role, ttl))
     if ttl == distance:
         seen += [one for one in evidence.of(role) if one.probe.is_direct and _concerns_target(evidence, one)]
     return leg_of(seen) if seen else None

@@ -172,7 +172,10 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopRow:
+    """One TTL; ``address`` is who is there, None when it never said."""
+
     ttl: int
+    address: str | None
     test: Leg | None
     control: Leg | None
 
@@ -181,7 +184,7 @@ class HopRow:
 class Result:
     """The answer about one target.
 
-    ``started`` in Unix seconds, ``window`` the silence window in seconds, ``frames_lost`` what the receive
+    ``source`` is this host's address, ``started`` in Unix seconds, ``duration`` and the silence ``window`` in seconds, ``frames_lost`` what the receive
     queue dropped, ``frames``: probe id -> frame numbers in the capture, from 1.
     """
 
@@ -189,9 +192,11 @@ class Result:
     verdict: Verdict
     hops: tuple[HopRow, ...]
     control: str
+    source: str
     source_port: int | None
     observations: tuple[Observation, ...]
     started: float = 0.0
+    duration: float = 0.0
     window: float = 0.0
     frames_lost: int = 0
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
@@ -201,7 +206,7 @@ class Result:
 class Vantage:
     """From where it was asked."""
 
-    hostname: str
+    hostname: str | None
     interface: str | None
     source: str | None
 

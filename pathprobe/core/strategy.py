@@ -136,8 +136,20 @@ class Situation:
         return (
             bool(directs)
             and not self.fate_known
+            and not self.refused_by_kernel
             and all(self.is_settled(seen, self.evidence.window) for seen in directs)
         )
+
+    @property
+    def held_back(self) -> bool:
+        """Nothing leaves this host, of the port or of the control: stepping TTLs would show nothing."""
+        directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]
+        return all(kept_back(seen) and self.is_settled(seen, self.quick) for seen in directs)
+
+    @property
+    def refused_by_kernel(self) -> bool:
+        """The kernel said no to the port's own probes: it will not think better of it."""
+        return any(kept_back(seen) and not self.is_pending(seen) for seen in self.directs)
 
     @property
     def all_settled(self) -> bool:
@@ -167,6 +179,8 @@ def _opening(now: Situation) -> Iterator[Want]:
 def _lead(now: Situation) -> Iterator[Want]:
     if not now.traced or not now.evidence.observations:
         return
+    if now.held_back:
+        return
     role, kind, port = now.leader
     steps = _Steps(now, role, kind, port)
     for ttl in range(1, steps.ceiling + 1):
@@ -195,6 +209,8 @@ def _follow_ceiling(now: Situation, lead: _Steps, own: _Steps) -> int:
     ends = [own.ended] if own.ended else []
     if now.evidence.distance is not None:
         ends.append(now.evidence.distance)
+    elif own.refused_at is not None:
+        ends.append(own.refused_at + 1)
     elif own.guess is not None or lead.guess is not None:
         ends.append(own.guess or lead.guess or 0)
     else:
@@ -235,6 +251,12 @@ class _Steps:
         return next(backs, None)
 
     @property
+    def refused_at(self) -> int | None:
+        """How far away the box seems to be that refused a full-TTL probe: no step goes far beyond it."""
+        refusals = (refusal_of(seen.outcome) for seen in self._directs)
+        return next((hops_back(refusal.ttl) for refusal in refusals if refusal), None)
+
+    @property
     def settled(self) -> int:
         """Steps 1 to this one have had their time."""
         ttl = 0
@@ -251,7 +273,10 @@ class _Steps:
         if self.guess is not None:
             return min(max(self.guess, self.settled + 1), self.guess + GAP, longest)
         ahead = self.settled + AHEAD
-        if self._directs and all(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
+        if self.refused_at is not None:
+            # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.
+            ahead = min(ahead, self.refused_at + 1)
+        elif self._directs and all(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
             ahead = min(ahead, self.last_answer + GAP)
         return min(ahead, longest)
 
@@ -263,7 +288,7 @@ def _needs_other_port(now: Situation) -> bool:
         return False
     if any(isinstance(seen.outcome, Answered) for seen in evidence.tests):
         return False
-    if any(kept_back(seen) for seen in evidence.tests) and not any(now.is_pending(seen) for seen in evidence.tests):
+    if now.refused_by_kernel or now.held_back:
         return False
     told = [refusal.source for seen in evidence.observations if (refusal := refusal_of(seen.outcome))]
     echoes = [seen for seen in now.asked(Role.CONTROL, Kind.ECHO, None) if seen.probe.is_direct]
@@ -386,8 +411,6 @@ def waits_for_neighbour(now: Situation) -> bool:
     if not now.test_is_silent or not now.question.trace or (longest is not None and longest < NEIGHBOUR_LOOKUP):
         return False
     if any(refusal_of(seen.outcome) for seen in evidence.observations):
-        return False
-    if any(kept_back(seen) and not now.is_pending(seen) for seen in evidence.tests):
         return False
     if evidence.next_control_hop(evidence.reached(Role.TEST)) is not None or evidence.control_reaches_target:
         return False

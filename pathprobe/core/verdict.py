@@ -46,7 +46,7 @@ from pathprobe.core.report import (
     Verdict,
     Where,
 )
-from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing
+from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing, chance_of_split
 
 _Seen = tuple[Observation, ...]
 
@@ -81,7 +81,7 @@ def _this_host(evidence: Evidence) -> Verdict | None:
         state,
         Mechanism.LOCAL_ERROR,
         location,
-        chance=chance_of_next_passing(len(held)) if state is State.FILTERED else 0.0,
+        chance=0.0,  # the kernel's own word
         reasons=(_reason(Claim.NOT_SENT, held, error=errors[0]), *_control_passed(evidence)),
     )
 
@@ -91,9 +91,10 @@ def _kept_in_silence(evidence: Evidence, held: _Seen, location: Location) -> Ver
     left = tuple(seen for seen in evidence.controls if not kept_back(seen))
     if left:
         state, reasons = State.FILTERED, (_reason(Claim.NOT_SEEN, held), *_control_passed(evidence))
+        chance = chance_of_split(0, len(held), len(left), len(evidence.controls))
     else:
         state, reasons = State.UNREACHABLE, (_reason(Claim.NO_NEIGHBOUR, held),)
-    chance = chance_of_next_passing(len(held))
+        chance = chance_of_next_passing(len(held))
     return _verdict(evidence, state, Mechanism.DROP, location, chance=chance, reasons=reasons)
 
 
@@ -146,7 +147,7 @@ def _refused(evidence: Evidence) -> Verdict | None:
     if origin.by_target:
         hop = _target_hop(evidence, origin)
         device = hop and Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,))
-        location = Location(where=Where.TARGET, last_good=hop, device=device)
+        location = Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
     else:
         location = _box(evidence, origin)
     return _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)

@@ -139,11 +139,13 @@ def _result(target: Target, session: Session, now: float, started: float) -> Res
     return Result(
         target=target,
         verdict=verdict,
-        hops=hop_rows(evidence, verdict.distance),
+        hops=hop_rows(evidence, verdict),
         control=control_label(evidence),
+        source=evidence.source,
         source_port=flow.source_port if flow else None,
         observations=evidence.observations,
         started=started,
+        duration=now,
         window=evidence.window,
     )
 

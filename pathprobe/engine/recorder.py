@@ -14,8 +14,10 @@ from typing import BinaryIO
 
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Departure, Match
-from pathprobe.core.outcomes import NotSent, Silent
+from pathprobe.core.outcomes import Silent
+from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result
+from pathprobe.engine.notes import Asked, kept_back_note
 from pathprobe.net.base import Frame
 from pathprobe.wire.pcapng import Writer
 
@@ -73,7 +75,8 @@ class Recorder:
         """One target is done; gives probe id -> the numbers of its frames."""
         start, end = int(epoch * _NANOSECOND), int((epoch + now) * _NANOSECOND)
         self._span = (self._span[0] if self._span else start, end)
-        self._notes += [_note(seen) for seen in result.observations if isinstance(seen.outcome, NotSent)]
+        self._notes.append(str(_asked(result, start, end)))
+        self._notes += [str(note) for seen in result.observations if (note := kept_back_note(seen, start))]
         frames: dict[int, tuple[int, ...]] = {}
         for number, kept in enumerate(self._kept, start=1):
             if kept.diagnosis == self._diagnosis:
@@ -117,11 +120,15 @@ class Recorder:
         return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
 
 
-def _note(seen: Observation) -> str:
-    """A probe that never became a packet, as a line that ``offline`` reads back."""
-    probe, flow = seen.probe, seen.probe.flow
-    assert isinstance(seen.outcome, NotSent)
-    return (
-        f"not-sent {seen.outcome.error} {probe.role} {flow.kind} {flow.source} {flow.source_port}"
-        f" {flow.destination} {flow.destination_port} ttl {probe.ttl} at {seen.sent:.6f}"
+
+def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:
+    target = result.target
+    return Asked(
+        kind=Kind(target.protocol),
+        source=result.source,
+        target=target.address,
+        port=target.port or 0,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        window=result.window,
     )

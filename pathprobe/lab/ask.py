@@ -14,7 +14,6 @@ from pathprobe.engine.diagnose import Options, diagnose, simulate
 from pathprobe.engine.recorder import Recorder
 from pathprobe.lab.network import Lab
 from pathprobe.net.scenario import Expectation, Scenario
-from pathprobe.net.simulated import SimulatedNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,8 @@ def ask_live(lab: Lab, *, recorder: Recorder | None = None) -> Result:
 
 def ask_simulated(scenario: Scenario, *, seed: int = 1, recorder: Recorder | None = None) -> Result:
     """The verdict on the simulated network of a scenario."""
+    from pathprobe.net.simulated import SimulatedNetwork
+
     local = scenario.destination in ("client", "loopback")
     source = scenario.destination_address if local else scenario.link_address(0, "left")
     return simulate(

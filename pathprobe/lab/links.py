@@ -20,7 +20,7 @@ _IFREQ = struct.Struct("16sH22x")
 _LONGEST_WAIT, _INTERVAL = 5.0, 0.0005
 
 
-def await_running(device: str) -> None:
+def wait_until_running(device: str) -> None:
     """Return when ``device``, in the caller's namespace, carries packets. Raises OSError when it never does."""
     deadline = time.monotonic() + _LONGEST_WAIT
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:

@@ -3,7 +3,8 @@
 A named namespace is a bind mount on /run/netns/NAME (ip-netns(8)). In a mount namespace of our own,
 with a tmpfs over /run/netns, such names exist only for this process and its children, and the kernel
 takes everything away when the last of them exits, however it exits. Without root the same is done
-inside a user namespace (user_namespaces(7)), in which this process is root.
+inside a user namespace (user_namespaces(7)), in which this process is root; it then leaves the
+host's network for an empty one, because the kernel would not let it come back from a node's.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _PACKAGES = {"ip": "iproute2", "nft": "nftables"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class LabUnavailable(RuntimeError):
+class LabUnavailable(RuntimeError):  # noqa: N818 - says what is the case, not that something broke
     """This host can not build a lab; the text says why and what to do about it."""
 
 
 @functools.cache
 def privatise() -> None:
-    """Make this process root over mounts and network namespaces of its own; once is enough.
+    """Give this process mounts of its own, and if it is not root a user and network namespace too; once is enough.
 
     Call it before any thread is started: threads that exist keep the old mounts, and the kernel
     refuses a user namespace to a process that has any. Raises LabUnavailable.
@@ -69,11 +70,13 @@ def _become_root_in_a_user_namespace() -> None:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        _unshare(_CLONE_NEWNET)
     except OSError as error:
         raise LabUnavailable(
             f"this host gives ordinary users no user namespace ({error}): use sudo, or allow them with sysctl "
             "user.max_user_namespaces=10000, on Debian also kernel.unprivileged_userns_clone=1"
         ) from None
+    _run(["ip", "link", "set", "lo", "up"], "", where="a new namespace")
 
 
 def _cover_names() -> None:
@@ -133,19 +136,20 @@ def _namespace_restored() -> Iterator[None]:
 
 def run_ip(name: str, family: int, lines: Iterable[str]) -> None:
     """Run the lines as one ``ip -batch`` in namespace NAME. Raises LabUnavailable with what ip said."""
-    _feed(name, ["ip", f"-{family}", "-batch", "-"], "".join(f"{line}\n" for line in lines))
+    with inside(name):
+        _run(["ip", f"-{family}", "-batch", "-"], "".join(f"{line}\n" for line in lines), where=name)
 
 
 def run_nft(name: str, ruleset: str) -> None:
     """Load a ruleset in namespace NAME. Raises LabUnavailable with what nft said."""
-    _feed(name, ["nft", "-f", "-"], ruleset)
-
-
-def _feed(name: str, command: list[str], text: str) -> None:
     with inside(name):
-        done = subprocess.run(command, input=text, capture_output=True, text=True, env=_environment(), check=False)
+        _run(["nft", "-f", "-"], ruleset, where=name)
+
+
+def _run(command: list[str], text: str, *, where: str) -> None:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=_environment(), check=False)
     if done.returncode != 0:
-        raise LabUnavailable(f"{' '.join(command)} failed in namespace {name!r}: {done.stderr.strip()}")
+        raise LabUnavailable(f"{' '.join(command)} failed in {where}: {done.stderr.strip()}")
 
 
 def _environment() -> dict[str, str]:

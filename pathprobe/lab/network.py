@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from pathprobe.lab import netns, topology
 from pathprobe.lab.faults import ruleset
-from pathprobe.lab.links import await_running
+from pathprobe.lab.links import wait_until_running
 from pathprobe.lab.tun import TunLink
 from pathprobe.net.scenario import Scenario
 
@@ -85,7 +85,7 @@ class Lab:
         devices = topology.devices(self.scenario, node)
         with self.inside(node):
             for device in devices:
-                await_running(device)
+                wait_until_running(device)
         rules = ruleset(self.scenario, node, ("lo", *devices))
         if rules:
             netns.run_nft(node, rules)

@@ -60,8 +60,9 @@ class TunLink:
         for descriptor in (left, right, self._stop_reader):
             poll.register(descriptor, select.POLLIN)
         while True:
-            for descriptor, _ in poll.poll():
-                if descriptor == self._stop_reader:
+            for descriptor, events in poll.poll():
+                # Without POLLIN: the device was deleted under our hands, and would be reported for ever.
+                if descriptor == self._stop_reader or not events & select.POLLIN:
                     return
                 _carry(descriptor, other_end[descriptor])
 

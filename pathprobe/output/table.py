@@ -52,7 +52,7 @@ def _path(result: Result) -> str:
     text = "  you"
     for row in result.hops:
         text += " --X-- " if row.ttl - 1 == broken_after else " -- "
-        text += _address(row) or "?"
+        text += row.address or "?"
     if broken_after == len(result.hops) and location.last_good:
         text += " --X"
     return text
@@ -77,7 +77,7 @@ def _hops(result: Result) -> str:
 
 def _row(result: Result, row: HopRow) -> list[str]:
     test, control = _cells(row.test), _cells(row.control)
-    return [str(row.ttl), _address(row) or "-", *test, *control, _note(result.verdict.location, result, row)]
+    return [str(row.ttl), row.address or "-", *test, *control, _note(result.verdict.location, result, row)]
 
 
 def _cells(leg: Leg | None) -> tuple[str, str]:
@@ -86,19 +86,14 @@ def _cells(leg: Leg | None) -> tuple[str, str]:
     count = f"{leg.answered}/{leg.sent}"
     ends = [name for name in leg.outcomes if name in ("reset", "reject", "unreachable", "not-sent")]
     if leg.rtt_ms:
-        return f"{median(leg.rtt_ms):.1f} ms" + (f" {ends[0]}" if ends else ""), count
+        return _milliseconds(median(leg.rtt_ms)) + (f" {ends[0]}" if ends else ""), count
     return (ends[0] if ends else "silent"), count
 
 
-def _address(row: HopRow) -> str | None:
-    """Who let probes expire here; a forged or refusing answer does not name the hop."""
-    for leg in (row.control, row.test):
-        if leg and leg.addresses and not {"reject", "unreachable"} & set(leg.outcomes):
-            return leg.addresses[0]
-    for leg in (row.control, row.test):
-        if leg and leg.addresses:
-            return leg.addresses[0]
-    return None
+def _milliseconds(value: float) -> str:
+    """Two digits that mean something: ``0.04 ms``, ``3.1 ms``, ``120 ms``."""
+    digits = 2 if value < 1 else 1 if value < 100 else 0
+    return f"{value:.{digits}f} ms"
 
 
 def _note(location: Location, result: Result, row: HopRow) -> str:
@@ -107,7 +102,7 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
     if location.first_bad and location.first_bad.ttl == row.ttl and location.device is None:
         return "<- stops here"
     legs = [leg for leg in (row.test, row.control) if leg]
-    farther = any(later.ttl > row.ttl and _address(later) for later in result.hops)
+    farther = any(later.ttl > row.ttl and later.address for later in result.hops)
     if farther and legs and not any(leg.answered for leg in legs):
         return "answers nobody"
     return ""

@@ -135,7 +135,7 @@ def _drop(result: Result) -> str:
         case Where.PATH:
             return f"dropped silently between {good} and {bad}"
         case _ if location.first_bad:
-            return f"dropped silently somewhere between {good} and {bad}, whose hops in between answer nobody"
+            return f"dropped silently between {good} and {bad}; the hops in between answer nobody"
         case _:
             return "no answer; the path was not traced" if not result.control else f"no answer from beyond {good}"
 
@@ -278,7 +278,7 @@ def next_steps(result: Result) -> tuple[str, ...]:
         case _, Where.TARGET_EDGE:
             return (
                 f"On {target.address}: tcpdump -ni any {_filter(result)} while this runs again - if it arrives,"
-                f" look at nft list ruleset there; if not, ask who runs {place(location.last_good)}.",
+                f" look at nft list ruleset there; if not, {_blame(location.last_good)}.",
             )
         case _, _:
             return (_ask_for_rule(result),)
@@ -309,9 +309,20 @@ def _ask_for_rule(result: Result) -> str:
     if location.device:
         return f"Ask who runs {_maker(location)} for {rule}."
     good, bad = location.last_good, location.first_bad
+    if location.where is Where.UNKNOWN:
+        return (
+            f"On {target.address}: tcpdump -ni any {_filter(result)} while this runs again - if nothing arrives,"
+            f" {_blame(good)}, and those behind it, for {rule}."
+        )
     if good is not None and good.ttl == 0:
         return f"Look on this host (nft list ruleset), then ask who runs {place(bad)} for {rule}."
     return f"Ask who runs {place(good)} and {place(bad)} for {rule}."
+
+
+def _blame(hop: Hop | None) -> str:
+    if hop is not None and hop.ttl == 0:
+        return "look at nft list ruleset here"
+    return f"ask who runs {place(hop)}"
 
 
 def _host(result: Result) -> str:

@@ -60,7 +60,7 @@ def test_an_action_becomes_an_nft_verdict(family: int, action: str, verdict: str
 
 @pytest.mark.parametrize("action", ["", "reject", "tarpit", "drop slowly please"])
 def test_an_unknown_action_is_refused_with_the_known_ones(action: str) -> None:
-    with pytest.raises(ValueError, match="unknown action .*: drop, reset, or reject"):
+    with pytest.raises(ValueError, match=r"unknown action .*: drop, reset, or reject"):
         statement(rule(action), 4)
 
 
@@ -110,7 +110,8 @@ def test_egress_is_on_every_device_and_leaves_arp_alone() -> None:
 @pytest.mark.parametrize("hook", Hook)
 def test_ipv6_neighbour_discovery_passes_before_any_fault(hook: Hook) -> None:
     first, second = ruleset(scenario(rule(match=Match(), hook=hook), family=6), "r2", ["lo"]).splitlines()[3:5]
-    assert first.endswith("accept") and "nd-neighbor-solicit" in first and "nd-neighbor-advert" in first
+    assert first.strip().startswith("icmpv6 type { nd-")
+    assert first.endswith("accept")
     assert second.endswith("drop")
 
 

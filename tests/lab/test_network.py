@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -50,7 +50,21 @@ def private_namespaces() -> None:
     try:
         netns.privatise()
     except netns.LabUnavailable as reason:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
+        give_up(str(reason))
+
+
+def give_up(reason: str) -> NoReturn:
+    """A host that forbids namespaces is no news on a laptop, and a hole in the tests in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def packaged(name: str) -> Scenario:
+    scenario = catalogue.load(name)
+    if scenario.link == "tun" and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        give_up("this user may not open /dev/net/tun")
+    return scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +79,9 @@ class IcmpError:
 Answer = IcmpError | str
 
 
-def neighbourhood(*, family: int = 4, **faults: tuple[Rule, ...] | tuple[Route, ...]) -> Scenario:
-    return Scenario(name="x", summary="", family=family, expect=Expectation(state="open"), **faults)  # type: ignore[arg-type]
+def chain(*, family: int = 4, rules: tuple[Rule, ...] = (), routes: tuple[Route, ...] = ()) -> Scenario:
+    expect = Expectation(state="open")
+    return Scenario(name="x", summary="", family=family, expect=expect, rules=rules, routes=routes)
 
 
 @contextmanager
@@ -128,11 +143,209 @@ def expired_at(scenario: Scenario, ttl: int) -> IcmpError:
     return IcmpError({4: 11, 6: 3}[scenario.family], 0, scenario.hop_address(ttl))
 
 
-def catalogued(*mechanisms: str, protocol: str | None = None) -> list[str]:
-    """The catalogue's scenarios with a path and an expected mechanism; a host that is down takes seconds, and its own test."""
-    scenarios = [catalogue.load(name) for name in catalogue.names()]
-    return [s.name for s in scenarios if s.expect.mechanism in mechanisms and s.target_up and s.protocol in (protocol or s.protocol)]
+def expecting(*mechanisms: str) -> list[str]:
+    """The catalogue's names with these mechanisms. A host that is down takes seconds to show, and has its own test."""
+    scenarios = map(catalogue.load, catalogue.names())
+    return [scenario.name for scenario in scenarios if scenario.expect.mechanism in mechanisms and scenario.target_up]
 
 
-def settled(name: str) -> list[str]:
-    return [name]
+@pytest.mark.parametrize("name", expecting("answer", "reset"))
+def test_what_answers_answers(name: str) -> None:
+    scenario = packaged(name)
+    with Lab(scenario) as lab, lab.inside("client"):
+        yes = "syn-ack" if scenario.port else "echo-reply"
+        assert answer(scenario, port=scenario.port) == ("reset" if scenario.expect.mechanism == "reset" else yes)
+
+
+@pytest.mark.parametrize("name", expecting("drop"))
+def test_a_drop_is_silent_from_the_hop_after_the_last_good_one(name: str) -> None:
+    scenario = packaged(name)
+    last_good, distance = scenario.expect.last_good or 0, scenario.routers + 1
+    # Where nothing gets to the target, the first router is what still answers.
+    control_ttl = FULL_TTL if scenario.expect.first_bad else 1
+    with Lab(scenario) as lab, lab.inside("client"):
+        if last_good > 0:
+            assert answer(scenario, last_good, scenario.port) == expired_at(scenario, last_good)
+        for ttl in range(last_good + 1, distance + 1):
+            assert is_silent(scenario, ttl, control_ttl=control_ttl), f"TTL {ttl}"
+
+
+@pytest.mark.parametrize("name", expecting("reject", "no-route"))
+def test_a_refusal_comes_from_the_box_that_made_it(name: str) -> None:
+    scenario = packaged(name)
+    device = scenario.expect.device
+    assert device is not None
+    with Lab(scenario) as lab, lab.inside("client"):
+        refusal = answer(scenario, port=scenario.port)
+    assert isinstance(refusal, IcmpError)
+    assert refusal.source == scenario.hop_address(device)
+    assert explain(scenario.family, refusal.type, refusal.code).meaning == scenario.expect.mechanism
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("hook", [Hook.PREROUTING, Hook.FORWARD])
+@pytest.mark.parametrize("router", [1, 2, 3])
+def test_a_forged_reset_starts_at_its_maker(router: int, hook: Hook, family: int) -> None:
+    scenario = catalogue.load(f"reset-r{router}-{hook}" + "-v6" * (family == 6))
+    with Lab(scenario) as lab, lab.inside("client"):
+        if hook is Hook.FORWARD:
+            assert answer(scenario, router) == expired_at(scenario, router)
+        # The forward hook comes after the TTL check.
+        assert answer(scenario, router + (hook is Hook.FORWARD)) == "reset"
+
+
+@pytest.mark.parametrize("router", [1, 2, 3])
+def test_a_forged_reset_has_come_as_far_as_from_its_maker(router: int) -> None:
+    with Lab(catalogue.load(f"reset-r{router}-forward")) as lab, lab.inside("client"), raw_tcp(4) as listening:
+        answer(lab.scenario)
+        ttl_byte = 8
+        assert listening.recv(1024)[ttl_byte] == FULL_TTL - (router - 1)
+
+
+@contextmanager
+def raw_tcp(family: int) -> Iterator[socket.socket]:
+    with socket.socket(_FAMILY[family], socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+        raw.settimeout(PATIENCE)
+        yield raw
+
+
+@pytest.mark.parametrize("name", ["local-output-drop", "local-output-drop-v6"])
+def test_the_kernel_tells_a_raw_sender_of_an_output_rule(name: str) -> None:
+    scenario = packaged(name)
+    syn = struct.pack("!HHIIBBHHH", 40000, 8080, 1, 0, 5 << 4, 2, 1024, 0, 0)
+    with Lab(scenario) as lab, lab.inside("client"), raw_tcp(scenario.family) as raw, pytest.raises(PermissionError):
+        raw.sendto(syn, (scenario.destination_address, 0))
+
+
+@pytest.mark.parametrize("name", ["local-no-route", "local-no-route-v6"])
+def test_a_host_without_a_route_says_so_itself(name: str) -> None:
+    scenario = packaged(name)
+    with Lab(scenario) as lab, lab.inside("client"), socket.socket(_FAMILY[scenario.family]) as asking:
+        assert asking.connect_ex((scenario.destination_address, 8080)) == errno.ENETUNREACH
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.names() if not catalogue.load(name).target_up])
+def test_the_node_beside_a_dead_target_reports_it(name: str) -> None:
+    scenario = packaged(name)
+    beside = scenario.nodes[scenario.routers]
+    with Lab(scenario) as lab:
+        # Three requests a second apart, which nobody needs to sit through.
+        cache = "arp_cache" if scenario.family == 4 else "ndisc_cache"
+        netns.run_ip(beside, scenario.family, [f"ntable change name {cache} dev to-target retrans 10"])
+        with lab.inside("client"):
+            refusal = answer(scenario, port=scenario.port)
+    assert isinstance(refusal, IcmpError)
+    source = scenario.hop_address(scenario.routers) if scenario.routers else scenario.link_address(0, "left")
+    assert refusal.source == source
+    assert explain(scenario.family, refusal.type, refusal.code).meaning == Meaning.NO_ROUTE
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize(
+    ("kind", "meaning"), [("none", Meaning.NO_ROUTE), ("unreachable", Meaning.NO_ROUTE), ("prohibit", Meaning.REJECT)]
+)
+def test_a_route_fault_beside_the_target_beats_its_connected_route(kind: str, meaning: Meaning, family: int) -> None:
+    scenario = chain(family=family, routes=(Route(at="r3", kind=kind),))
+    with Lab(scenario) as lab, lab.inside("client"):
+        refusal = answer(scenario)
+    assert isinstance(refusal, IcmpError)
+    assert refusal.source == scenario.hop_address(3)
+    assert explain(family, refusal.type, refusal.code).meaning == meaning
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_blackhole_beside_the_target_swallows(family: int) -> None:
+    scenario = chain(family=family, routes=(Route(at="r3", kind="blackhole"),))
+    with Lab(scenario) as lab, lab.inside("client"):
+        assert answer(scenario, 2) == expired_at(scenario, 2)
+        assert is_silent(scenario, FULL_TTL, control_ttl=1)
+
+
+@pytest.mark.parametrize("match", [Match(), Match(protocol="icmp")])
+def test_a_rule_for_everything_leaves_neighbours_findable(match: Match) -> None:
+    refuse = Rule(at="r1", hook=Hook.PREROUTING, match=match, action="reject admin-prohibited")
+    scenario = chain(family=6, rules=(refuse,))
+    with Lab(scenario) as lab, lab.inside("client"):
+        assert answer(scenario, port=None) == IcmpError(1, 1, scenario.hop_address(1))
+
+
+def test_a_command_runs_in_a_node_and_sees_the_others() -> None:
+    with Lab(catalogue.load("open")) as lab:
+        check = 'test "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 || exit 3'
+        assert lab.run("r1", ["sh", "-c", check]) == 0
+        assert lab.run("client", ["sh", "-c", check]) == 3
+        by_name = "PATH=$PATH:/usr/sbin:/sbin ip netns exec r2 sh -c"
+        assert lab.run("client", ["sh", "-c", f"{by_name} '{check}'"]) == 0
+
+
+def test_an_unknown_node_is_answered_with_the_known_ones() -> None:
+    with Lab(catalogue.load("neighbour-open")) as lab, pytest.raises(LookupError, match="there are client, target"):
+        lab.run("r1", ["true"])
+
+
+@pytest.mark.parametrize("name", ["open", "tun-open"])
+def test_closing_leaves_no_name_and_no_thread(name: str) -> None:
+    threads, namespace = threading.active_count(), own_namespace()
+    with Lab(packaged(name)):
+        assert set(os.listdir(netns.NAMES)) == {"client", "r1", "r2", "r3", "target"}
+    assert os.listdir(netns.NAMES) == []
+    assert (threading.active_count(), own_namespace()) == (threads, namespace)
+
+
+def test_a_failed_build_leaves_nothing_either() -> None:
+    nonsense = Rule(at="target", hook=Hook.INPUT, match=Match(), action="reject politely")
+    with pytest.raises(netns.LabUnavailable, match=r"(?s)nft -f - failed in target: .*politely"):
+        Lab(chain(rules=(nonsense,))).__enter__()
+    assert os.listdir(netns.NAMES) == []
+
+
+def test_a_second_lab_is_refused_and_the_first_lives_on() -> None:
+    scenario = catalogue.load("open")
+    with Lab(scenario) as first:
+        with pytest.raises(netns.LabUnavailable, match="one lab at a time"):
+            Lab(scenario).__enter__()
+        with first.inside("client"):
+            assert answer(scenario) == "syn-ack"
+
+
+def own_namespace() -> str:
+    return os.readlink("/proc/thread-self/ns/net")
+
+
+# Modules are imported first, because the interpreter may live where nobody else can read it. setuid
+# makes /proc/self root's (PR_SET_DUMPABLE, proc(5)), which exec would have undone.
+_ANOTHER_PROCESS = """
+import ctypes, os, socket, sys
+from pathprobe.lab import catalogue, netns, network
+scenario = catalogue.load("open")
+if "as-nobody" in sys.argv:
+    os.setgroups([]), os.setresgid(65534, 65534, 65534), os.setresuid(65534, 65534, 65534)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+with network.Lab(scenario) as lab, lab.inside("client"), socket.socket() as asking:
+    asking.connect((scenario.destination_address, 8080))
+    print("connected", *sorted(os.listdir(netns.NAMES)), flush=True)
+    sys.stdin.read()
+"""
+
+
+def another_process(*arguments: str) -> subprocess.Popen[str]:
+    """A lab in a process of its own, which stays until its standard input ends."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", _ANOTHER_PROCESS, *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_an_ordinary_user_can_build_a_lab() -> None:
+    with another_process(*["as-nobody"] * STARTED_AS_ROOT) as process:
+        output, _ = process.communicate(timeout=60)
+    assert output == "connected client r1 r2 r3 target\n"
+    assert process.returncode == 0
+
+
+def test_another_process_s_lab_is_not_seen_and_dies_with_it() -> None:
+    with another_process() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected client r1 r2 r3 target\n"
+        assert os.listdir(netns.NAMES) == []
+        process.kill()
+    assert process.returncode == -9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pathprobe.net.scenario import Expectation, Route, Scenario
 
 
 def chain(**fields: Any) -> Scenario:
-    return Scenario(**{"name": "x", "summary": "", "family": 4, "expect": Expectation(state="open")} | fields)
+    return replace(Scenario(name="x", summary="", family=4, expect=Expectation(state="open")), **fields)
 
 
 def lines(scenario: Scenario, node: str, beginning: str) -> list[str]:
@@ -28,7 +29,7 @@ def test_interfaces_are_called_after_the_node_at_the_other_end() -> None:
 def test_a_tun_link_is_not_made_by_ip() -> None:
     first_ethernet = "link add to-r2 netns r1 type veth peer name to-r1 netns r2"
     assert list(topology.veths(chain()))[1] == first_ethernet
-    assert list(topology.veths(chain(link="tun")))[0] == first_ethernet
+    assert next(topology.veths(chain(link="tun"))) == first_ethernet
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""``pathprobe analyze``: the same verdict again, from the capture alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pathprobe.commands import status
+
+
+@click.command()
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def analyze(capture: Path, as_json: bool) -> None:
+    """The verdict that follows from CAPTURE, a file that pathprobe wrote with -w.
+
+    Needs no privileges and no network. Exit status as for the live run.
+    """
+    from pathprobe.commands.probe import fail, rendered
+    from pathprobe.core.report import Report, Vantage
+    from pathprobe.engine.offline import NotOurs
+    from pathprobe.engine.offline import analyze as read
+
+    try:
+        results = read(capture)
+    except NotOurs as error:
+        fail(str(error), status.CANNOT)
+    except OSError as error:
+        fail(f"cannot read {capture}: {error.strerror}", status.CANNOT)
+    report = Report(
+        engine="capture",
+        started=min(result.started for result in results),
+        duration=sum(result.duration for result in results),
+        vantage=Vantage(hostname=None, interface=None, source=results[0].source),
+        results=results,
+        capture_path=str(capture),
+        capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
+    )
+    click.echo(rendered(report, as_json=as_json))
+    sys.exit(status.of(report))

@@ -1,0 +1,104 @@
+"""What must a capture say beside its packets, so that it alone gives the same verdict?
+
+Three things leave no packet: what was asked, how long one listened, and which probes this host kept back.
+They stand as comments on the interface statistics, one line each, written and read here.
+
+    asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.150000
+    not-sent EPERM test tcp 40001 8080 ttl 64 at 1780000000100000000
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pathprobe.core.evidence import Observation
+from pathprobe.core.outcomes import NotSent
+from pathprobe.core.probes import Kind, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo."""
+
+    kind: Kind
+    source: str
+    target: str
+    port: int
+    start_ns: int
+    end_ns: int
+    window: float
+
+    def __str__(self) -> str:
+        return (
+            f"asked {self.kind} {self.source} {self.target} {self.port}"
+            f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBack:
+    """A probe that never left this host."""
+
+    error: str
+    role: Role
+    kind: Kind
+    source_port: int
+    port: int
+    ttl: int
+    time_ns: int
+
+    def __str__(self) -> str:
+        return (
+            f"not-sent {self.error} {self.role} {self.kind} {self.source_port} {self.port}"
+            f" ttl {self.ttl} at {self.time_ns}"
+        )
+
+
+Note = Asked | KeptBack
+
+_ASKED = re.compile(r"asked (tcp|icmp) (\S+) (\S+) (\d+) from (\d+) until (\d+) window ([\d.]+)")
+_KEPT_BACK = re.compile(r"not-sent (\w+) (test|control) (tcp|icmp) (\d+) (\d+) ttl (\d+) at (\d+)")
+
+
+def kept_back_note(seen: Observation, epoch_ns: int) -> KeptBack | None:
+    """The note for a probe that was not sent; None for any other."""
+    if not isinstance(seen.outcome, NotSent):
+        return None
+    flow = seen.probe.flow
+    return KeptBack(
+        error=seen.outcome.error,
+        role=seen.probe.role,
+        kind=flow.kind,
+        source_port=flow.source_port,
+        port=flow.destination_port,
+        ttl=seen.probe.ttl,
+        time_ns=epoch_ns + int(seen.sent * 1e9),
+    )
+
+
+def read_note(text: str) -> Note | None:
+    """A line of ours; None for anybody else's comment."""
+    if found := _ASKED.fullmatch(text):
+        kind, source, target, port, start, end, window = found.groups()
+        return Asked(
+            kind=Kind(kind),
+            source=source,
+            target=target,
+            port=int(port),
+            start_ns=int(start),
+            end_ns=int(end),
+            window=float(window),
+        )
+    if found := _KEPT_BACK.fullmatch(text):
+        error, role, kind, source_port, port, ttl, time = found.groups()
+        return KeptBack(
+            error=error,
+            role=Role(role),
+            kind=Kind(kind),
+            source_port=int(source_port),
+            port=int(port),
+            ttl=int(ttl),
+            time_ns=int(time),
+        )
+    return None

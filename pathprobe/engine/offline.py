@@ -1,0 +1,178 @@
+"""Which verdict follows from a capture that pathprobe wrote?
+
+The packets go through the same ledger as in the live run, in the same order; so does everything after it.
+A run that was killed left no notes: then the first probe in the file is the question, and listening ended
+with the last packet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathprobe.core.evidence import Evidence
+from pathprobe.core.hops import control_label, hop_rows
+from pathprobe.core.ledger import Ledger
+from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags
+from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
+from pathprobe.core.report import Result, Target
+from pathprobe.core.verdict import conclude
+from pathprobe.engine.notes import Asked, KeptBack, read_note
+from pathprobe.wire.dissect import dissect
+from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
+
+
+class NotOurs(ValueError):
+    """The file holds no probe of pathprobe; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One packet of the file, read."""
+
+    number: int
+    time_ns: int
+    packet: Packet
+
+
+def analyze(path: Path) -> tuple[Result, ...]:
+    """The verdicts of a capture, one per question. Raises NotOurs, OSError."""
+    try:
+        with path.open("rb") as stream:
+            capture = read(stream)
+    except ValueError as error:
+        raise NotOurs(f"{path}: {error}") from None
+    seen = list(_packets(capture))
+    notes = [note for text in capture.notes if (note := read_note(text))]
+    asked = [note for note in notes if isinstance(note, Asked)] or [_first_question(path, seen)]
+    return tuple(_result(one, seen, [note for note in notes if isinstance(note, KeptBack)]) for one in asked)
+
+
+def _packets(capture: Capture) -> Iterator[_Seen]:
+    for number, captured in enumerate(capture.packets, start=1):
+        if captured.linktype != LINKTYPE_RAW:
+            continue
+        packet = dissect(captured.octets)
+        if not isinstance(packet, Malformed):
+            yield _Seen(number, captured.time_ns, packet)
+
+
+def _first_question(path: Path, seen: Sequence[_Seen]) -> Asked:
+    for one in seen:
+        probed = _probed(one.packet)
+        if probed:
+            kind, _, port, _ = probed
+            return Asked(
+                kind=kind,
+                source=one.packet.source,
+                target=one.packet.destination,
+                port=port,
+                start_ns=seen[0].time_ns,
+                end_ns=seen[-1].time_ns,
+                window=float("inf"),
+            )
+    raise NotOurs(f"{path}: no probe of pathprobe in it")
+
+
+def _probed(packet: Packet) -> tuple[Kind, int, int, int] | None:
+    """Kind, source port, port and token of a packet that is a probe."""
+    match packet.body:
+        case Tcp(flags=flags) as segment if flags & (TcpFlags.SYN | TcpFlags.ACK) == TcpFlags.SYN:
+            return Kind.TCP, segment.source_port, segment.destination_port, segment.sequence
+        case Echo(kind=EchoKind.REQUEST) as echo:
+            return Kind.ECHO, echo.identifier, 0, echo.identifier << 16 | echo.sequence
+    return None
+
+
+class _Reader:
+    """Rebuilds the probes of one question from their packets."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.ledger = Ledger(asked.target)
+        self.frames: dict[int, tuple[int, ...]] = {}
+        self._known: set[tuple[Kind, int]] = set()
+        self._flows: dict[Flow, int] = {}
+        self._attempts: Counter[tuple[Role, Kind, int, int]] = Counter()
+
+    def take(self, one: _Seen) -> None:
+        now = self._seconds(one.time_ns)
+        probed = _probed(one.packet)
+        if probed and one.packet.destination == self.asked.target and (probed[0], probed[3]) not in self._known:
+            kind, source_port, port, token = probed
+            self._known.add((kind, token))
+            self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token), now)
+        reading = self.ledger.read(one.packet, now)
+        if reading:
+            self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
+
+    def keep_back(self, note: KeptBack) -> None:
+        # Never on the wire: a token outside the 32 bits of any packet keeps it apart from those that were.
+        token = (1 << 32) + len(self.ledger)
+        probe = self._probe(note.kind, note.source_port, note.port, note.ttl, token)
+        self.ledger.not_sent(probe, self._seconds(note.time_ns), note.error)
+
+    def _probe(self, kind: Kind, source_port: int, port: int, ttl: int, token: int) -> Probe:
+        asked = self.asked
+        role = Role.TEST if (kind, port) == (asked.kind, asked.port) else Role.CONTROL
+        flow = Flow(
+            kind=kind,
+            source=asked.source,
+            destination=asked.target,
+            source_port=source_port,
+            destination_port=port,
+        )
+        self._attempts[role, kind, port, ttl] += 1
+        return Probe(
+            id=len(self.ledger) + 1,
+            role=role,
+            flow=flow,
+            flow_number=self._flows.setdefault(flow, len(self._flows)),
+            ttl=ttl,
+            attempt=self._attempts[role, kind, port, ttl],
+            token=token,
+            identification=0,
+        )
+
+    def _seconds(self, time_ns: int) -> float:
+        return (time_ns - self.asked.start_ns) / 1e9
+
+
+def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Result:
+    reader = _Reader(asked)
+    for one in seen:
+        if asked.start_ns <= one.time_ns <= asked.end_ns:
+            reader.take(one)
+    for note in kept_back:
+        if asked.start_ns <= note.time_ns <= asked.end_ns:
+            reader.keep_back(note)
+    now = (asked.end_ns - asked.start_ns) / 1e9
+    evidence = Evidence(
+        target=asked.target,
+        source=asked.source,
+        observations=reader.ledger.observations(now),
+        longest_wait=asked.window,
+    )
+    verdict = conclude(evidence)
+    port = asked.port or None
+    return Result(
+        target=Target(given=asked.target, address=asked.target, port=port, protocol=asked.kind),
+        verdict=verdict,
+        hops=hop_rows(evidence, verdict),
+        control=control_label(evidence),
+        source=asked.source,
+        source_port=_sweep_port(evidence),
+        observations=evidence.observations,
+        started=asked.start_ns / 1e9,
+        duration=now,
+        window=evidence.window,
+        frames=reader.frames,
+    )
+
+
+def _sweep_port(evidence: Evidence) -> int | None:
+    """The source port of the tested port's own TTL steps."""
+    stepped = (seen.probe.flow for seen in evidence.tests if seen.probe.ttl < FULL_TTL)
+    return next((flow.source_port for flow in stepped if flow.kind is Kind.TCP), None)

@@ -1,0 +1,230 @@
+"""What does one Linux machine do to a packet?
+
+The order is the kernel's: prerouting, routing, then either input and the host itself, or the TTL,
+forward, postrouting and, once the neighbour is known, egress. Three consequences that verdicts rest on:
+
+- a router answers a packet whose TTL dies there before its forward rules see it (ip_forward);
+- a bad route is reported before the TTL is looked at (ip_error and ip6_pkt_discard are input functions);
+- the TTL is decremented before the forward hook, so a forward rule's reject quotes one less than arrived.
+
+Nothing here has state or time: a Node says what becomes of a packet, the network makes it happen.
+Checked against Linux 6.18 in network namespaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from pathprobe.core.packets import TcpFlags
+from pathprobe.net.scenario import Hook, Rule, Scenario
+from pathprobe.net.simulated_packets import Datagram, echo_reply, forwarded, icmp_error, read_tcp, reset, syn_ack
+from pathprobe.net.simulated_rules import check, first_match, reject_message
+
+CLIENT = 0
+
+
+class Fault(StrEnum):
+    """A route that leads nowhere: `ip route add KIND NETWORK`, or no route at all."""
+
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+    PROHIBIT = "prohibit"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """The packet leaves for the neighbour at position ``to``, or over loopback for the node itself."""
+
+    packet: Datagram
+    to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """The packet waits in the node: nobody answers for its destination on the link (ARP, neighbour discovery)."""
+
+    packet: Datagram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The packet is no more.
+
+    ``answer`` is what the node says about it. ``error`` is what a local sender of the packet is told,
+    an errno's name. ``by_route`` when a bad route ended it: the kernel limits those answers more.
+    """
+
+    answer: Datagram | None = None
+    error: str | None = None
+    by_route: bool = False
+
+
+Step = Onward | Unresolved | Ended
+
+#: Hooks whose verdict comes back to the sender: the packet is still in its system call.
+_SENDERS_HOOKS = frozenset({Hook.OUTPUT, Hook.POSTROUTING})
+
+#: What a router says about a bad route: ip_error, and ip6_pkt_discard, for which `unreachable` is as good as no route.
+_ROUTE_ERRORS: dict[int, dict[Fault, tuple[int, int]]] = {
+    4: {Fault.NONE: (3, 0), Fault.UNREACHABLE: (3, 1), Fault.PROHIBIT: (3, 13)},
+    6: {Fault.NONE: (1, 0), Fault.UNREACHABLE: (1, 0), Fault.PROHIBIT: (1, 1)},
+}
+
+_ROUTE_ERRNO = {
+    Fault.NONE: "ENETUNREACH",
+    Fault.UNREACHABLE: "EHOSTUNREACH",
+    Fault.PROHIBIT: "EACCES",
+    Fault.BLACKHOLE: "EINVAL",
+}
+
+_TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
+_NEIGHBOUR_FAILED = {4: (3, 1), 6: (1, 3)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One machine of the chain. ``near`` is its address towards the client, ``far`` the one towards the target."""
+
+    position: int
+    near: str
+    far: str
+    addresses: frozenset[str]
+    neighbours: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    fault: Fault | None
+    rules: Mapping[Hook, tuple[Rule, ...]]
+    listening: frozenset[int]
+
+    def receive(self, packet: Datagram) -> Step:
+        """What becomes of a packet that came in on an interface."""
+        if stopped := self._stopped(Hook.PREROUTING, packet):
+            return stopped
+        to = self._route(packet.destination)
+        if isinstance(to, Fault):
+            message = _ROUTE_ERRORS[packet.version].get(to)
+            return Ended(answer=self._error(packet, message) if message else None, by_route=True)
+        if to == self.position:
+            return self._stopped(Hook.INPUT, packet) or Ended(answer=self._host_answer(packet))
+        return self._forward(packet, to)
+
+    def emit(self, packet: Datagram) -> Step:
+        """What becomes of a packet that this node made."""
+        to = self._route(packet.destination)
+        if isinstance(to, Fault):
+            return Ended(error=_ROUTE_ERRNO[to])
+        return self._stopped(Hook.OUTPUT, packet) or self._leave(packet, to)
+
+    def give_up(self, packet: Datagram) -> Ended:
+        """What becomes of a packet that waited for a neighbour in vain."""
+        return Ended(answer=self._error(packet, _NEIGHBOUR_FAILED[packet.version]))
+
+    def _forward(self, packet: Datagram, to: int) -> Step:
+        if packet.ttl <= 1:
+            return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version]))
+        packet = forwarded(packet)
+        return self._stopped(Hook.FORWARD, packet) or self._leave(packet, to)
+
+    def _leave(self, packet: Datagram, to: int) -> Step:
+        if stopped := self._stopped(Hook.POSTROUTING, packet):
+            return stopped
+        if to == self.position:
+            return Onward(packet=packet, to=to)
+        if self._link(packet.destination) in self._links and packet.destination not in self.neighbours:
+            return Unresolved(packet=packet)
+        return self._stopped(Hook.EGRESS, packet) or Onward(packet=packet, to=to)
+
+    def _route(self, destination: str) -> int | Fault:
+        """The position that is next on the way (its own: it is for this node), or why there is none."""
+        if destination in self.addresses:
+            return self.position
+        link = self._link(destination)
+        if link is None:
+            return Fault.NONE
+        if self.fault and link == len(self.networks) - 1:
+            return self.fault
+        return self.position + 1 if link >= self.position else self.position - 1
+
+    @property
+    def _links(self) -> tuple[int, int]:
+        return self.position - 1, self.position
+
+    def _link(self, address: str) -> int | None:
+        parsed = ip_address(address)
+        return next((index for index, network in enumerate(self.networks) if parsed in network), None)
+
+    def _stopped(self, hook: Hook, packet: Datagram) -> Ended | None:
+        """How the rules of one hook end the packet; None when they let it pass."""
+        rule = first_match(self.rules[hook], packet)
+        if rule is None:
+            return None
+        return Ended(answer=self._refusal(rule, packet), error="EPERM" if hook in _SENDERS_HOOKS else None)
+
+    def _refusal(self, rule: Rule, packet: Datagram) -> Datagram | None:
+        if message := reject_message(rule, packet.version):
+            return self._error(packet, message)
+        segment = read_tcp(packet)
+        return reset(packet, segment) if rule.action == "reset" and segment else None
+
+    def _error(self, packet: Datagram, message: tuple[int, int]) -> Datagram | None:
+        """An ICMP error, from the address that was asked or else from the one that faces the sender."""
+        asked = packet.destination in self.addresses
+        source = packet.destination if asked else self._facing(packet.source)
+        return icmp_error(packet, source=source, type_=message[0], code=message[1])
+
+    def _facing(self, address: str) -> str:
+        if address in self.addresses:
+            return address
+        return self.far if self._route(address) == self.position + 1 else self.near
+
+    def _host_answer(self, packet: Datagram) -> Datagram | None:
+        """What the machine's own TCP and ICMP say. It holds no connections: only a SYN to a listener is welcome."""
+        if packet.is_echo_request:
+            return echo_reply(packet)
+        segment = read_tcp(packet)
+        if segment is None:
+            return None
+        opening = segment.flags & (TcpFlags.SYN | TcpFlags.ACK | TcpFlags.RST) == TcpFlags.SYN
+        if opening and segment.destination_port in self.listening:
+            return syn_ack(packet, segment)
+        return reset(packet, segment)
+
+
+def nodes(scenario: Scenario) -> tuple[Node, ...]:
+    """The machines of a scenario, the client first. Raises ValueError for a rule that nft would not take."""
+    for rule in scenario.rules:
+        check(rule, scenario.family)
+    return tuple(_node(scenario, position) for position in range(len(scenario.nodes)))
+
+
+def _node(scenario: Scenario, position: int) -> Node:
+    name, last = scenario.nodes[position], scenario.routers + 1
+    near = scenario.link_address(max(position - 1, 0), "left" if position == CLIENT else "right")
+    far = scenario.link_address(min(position, scenario.routers), "right" if position == last else "left")
+    hooks = {hook: tuple(rule for rule in scenario.rules if (rule.at, rule.hook) == (name, hook)) for hook in Hook}
+    return Node(
+        position=position,
+        near=near,
+        far=far,
+        addresses=frozenset({near, far, "127.0.0.1" if scenario.family == 4 else "::1"}),
+        neighbours=_neighbours(scenario, position),
+        networks=tuple(ip_network(scenario.link_network(index)) for index in range(last)),
+        fault=next((Fault(route.kind) for route in scenario.routes if route.at == name), None),
+        rules=hooks,
+        listening=frozenset(scenario.listen if name == _serving(scenario) else ()),
+    )
+
+
+def _neighbours(scenario: Scenario, position: int) -> frozenset[str]:
+    """The addresses that answer on the node's links."""
+    found = {scenario.link_address(position - 1, "left")} if position > CLIENT else set()
+    if position < scenario.routers or (position == scenario.routers and scenario.target_up):
+        found.add(scenario.link_address(position, "right"))
+    return frozenset(found)
+
+
+def _serving(scenario: Scenario) -> str:
+    return "client" if scenario.destination == "loopback" else scenario.destination
