@@ -18,8 +18,13 @@ _SCENARIO = "drop-r2-forward"
 
 
 @click.command()
-@click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
-              help="Where to keep the packets (default: a new temporary directory).")
+@click.option(
+    "-w",
+    "--write",
+    metavar="FILE.pcapng",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to keep the packets (default: a new temporary directory).",
+)
 @click.option("--simulated", is_flag=True, help="Do not build a network; needs no privileges.")  # fmt: skip
 def demo(write: Path | None, simulated: bool) -> None:
     """Build a network whose second router drops tcp/8080 silently, and find that out from its client.

@@ -19,9 +19,9 @@ from pathprobe.core.session import Session
 from pathprobe.engine.diagnose import Options, diagnose
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.routes import Route
-from pathprobe.output import wording
+from pathprobe.output import comments
 
-_WORDS = Words(sent=wording.sent_comment, answer=wording.answer_comment, section=wording.section_comment)
+_WORDS = Words(sent=comments.sent_comment, answer=comments.answer_comment, section=comments.section_comment)
 
 _NO_PRIVILEGE = (
     "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"
@@ -40,7 +40,6 @@ def run(
     wait: float | None,
     interface: str | None,
     source: str | None,
-    family: int | None,
     no_trace: bool,
     verbose: bool,
 ) -> Report:

@@ -22,7 +22,8 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
         click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
                      help="Keep every packet, with a comment on each."),
-        click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60), help="Longest path to step."),
+        click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60),
+                     help="Longest path to step."),
         click.option("--wait", type=click.FloatRange(0.01, 60), metavar="SECONDS",
                      help="Longest silence window of one probe (default: adaptive)."),
         click.option("-i", "--interface", metavar="NAME", help="Send through this interface."),
@@ -63,12 +64,12 @@ def icmp(targets: tuple[str, ...], **options: Any) -> None:
     _run("icmp", targets, **options)
 
 
-def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, **options: Any) -> NoReturn:
+def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, family: int | None, **options: Any) -> NoReturn:
     from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
 
     try:
         wanted = [parse(text, with_port=protocol == "tcp") for text in targets]
-        resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=options["family"])]
+        resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=family)]
     except BadTarget as error:
         fail(str(error), status.USAGE)
     except Unresolvable as error:

@@ -71,9 +71,7 @@ class Evidence:
     def round_trips(self) -> tuple[float, ...]:
         """Round trips in seconds; refusals are left out, a router may think for seconds before it sends one."""
         return tuple(
-            seen.outcome.rtt
-            for seen in self.observations
-            if isinstance(seen.outcome, Answered | Reset | TimeExceeded)
+            seen.outcome.rtt for seen in self.observations if isinstance(seen.outcome, Answered | Reset | TimeExceeded)
         )
 
     @cached_property
@@ -137,9 +135,7 @@ class Evidence:
     def control_passes_at(self, ttl: int) -> tuple[Observation, ...]:
         """The controls with this TTL that got where the TTL took them: an expired TTL or the target's answer."""
         return tuple(
-            seen
-            for seen in self.at(Role.CONTROL, ttl)
-            if isinstance(seen.outcome, TimeExceeded) or self.passes(seen)
+            seen for seen in self.at(Role.CONTROL, ttl) if isinstance(seen.outcome, TimeExceeded) or self.passes(seen)
         )
 
     def passes(self, seen: Observation) -> bool:

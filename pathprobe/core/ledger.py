@@ -34,7 +34,7 @@ from pathprobe.core.outcomes import (
 from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Tcp, TcpFlags
 from pathprobe.core.probes import Kind, Probe
 
-_REFUSALS = {
+_REFUSALS: dict[Meaning, type[Rejected | Unreachable | TimeExceeded]] = {
     Meaning.REJECT: Rejected,
     Meaning.NO_ROUTE: Unreachable,
     Meaning.TIME_EXCEEDED: TimeExceeded,
@@ -152,7 +152,7 @@ class Ledger:
         if echo.kind is not EchoKind.REPLY or packet.source != self.target:
             return None
         entry = self._by_token.get((Kind.ECHO, echo.identifier << 16 | echo.sequence))
-        return entry and (entry, Answered(**_reply(entry, packet, now)))
+        return None if entry is None else (entry, Answered(**_reply(entry, packet, now)))
 
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
         quote = error.quote

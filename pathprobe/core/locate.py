@@ -62,8 +62,8 @@ def locate_silence(evidence: Evidence) -> Silence:
         return _local_silence(evidence)
     if first is None:
         lost = tuple(seen for seen in evidence.tests if evidence.is_silent(seen) and seen.probe.ttl > last)
-        where = Location(where=Where.UNKNOWN, last_good=_hop(evidence, last))
-        return Silence(location=where, chance=1.0, tests=lost, controls=())
+        unknown = Location(where=Where.UNKNOWN, last_good=_hop(evidence, last))
+        return Silence(location=unknown, chance=1.0, tests=lost, controls=())
     tests = tuple(seen for seen in evidence.tests if seen.probe.ttl >= first and evidence.is_silent(seen))
     controls = _working_controls(evidence, first)
     where, direction = _place(evidence, last, first)
@@ -109,9 +109,7 @@ def _split(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[O
     return chance_of_split(0, len(tests), passed, len(controls))
 
 
-def _split_at(
-    evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...], ttl: int
-) -> float:
+def _split_at(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...], ttl: int) -> float:
     """The same at one TTL, where it decides which hop is the first bad one; the target is all TTLs beyond."""
     if ttl == evidence.distance:
         return 0.0
@@ -138,9 +136,7 @@ def origin_of(evidence: Evidence, seen: tuple[Observation, ...]) -> Origin:
     return _in_targets_name(evidence, seen, first_ttl, back)
 
 
-def _named_box(
-    evidence: Evidence, seen: tuple[Observation, ...], address: str, first_ttl: int, back: int
-) -> Origin:
+def _named_box(evidence: Evidence, seen: tuple[Observation, ...], address: str, first_ttl: int, back: int) -> Origin:
     """An ICMP error names its sender; only the number of its hop may need a guess."""
     if address == evidence.source:
         return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back)
@@ -173,9 +169,7 @@ def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_tt
     if usual is None and back < first_ttl < FULL_TTL:
         by_target = None  # came back from nearer than it went, and nothing to compare it with
     chance = _chance_of_a_forger(evidence, first_ttl, agrees=usual == back)
-    return Origin(
-        seen=seen, by_target=by_target, chance=chance, first_ttl=first_ttl, hops_back=back, comparison=peers
-    )
+    return Origin(seen=seen, by_target=by_target, chance=chance, first_ttl=first_ttl, hops_back=back, comparison=peers)
 
 
 def _forged(
@@ -241,4 +235,3 @@ def _chance_of_a_forger(evidence: Evidence, first_ttl: int, *, agrees: bool) -> 
     if evidence.distance is not None and first_ttl == evidence.distance:
         chance /= evidence.distance
     return chance
-

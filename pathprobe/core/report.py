@@ -96,9 +96,9 @@ class Claim(StrEnum):
     CONTROL_REFUSED = "control-refused"
     CONTROL_SILENT = "control-silent"
     INTERVAL = "interval"
+    BROAD_INTERVAL = "broad-interval"
     TARGET_EDGE = "target-edge"
     SILENT_HOPS = "silent-hops"
-    NOTHING_ANSWERS = "nothing-answers"
     EARLY_ANSWER = "early-answer"
     NEARER_REPLY = "nearer-reply"
     SAME_DISTANCE = "same-distance"
@@ -184,8 +184,9 @@ class HopRow:
 class Result:
     """The answer about one target.
 
-    ``source`` is this host's address, ``started`` in Unix seconds, ``duration`` and the silence ``window`` in seconds, ``frames_lost`` what the receive
-    queue dropped, ``frames``: probe id -> frame numbers in the capture, from 1.
+    ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
+    are seconds; ``frames_lost`` is what the receive queue dropped. ``frames``: probe id -> frame numbers
+    in the capture, from 1.
     """
 
     target: Target

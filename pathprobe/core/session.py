@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from random import Random
+from typing import TYPE_CHECKING
 
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.probes import Flow, Kind, Probe, Role
-from pathprobe.core.strategy import Question, Situation, Want, next_look, waits_for_neighbour, wanted
+from pathprobe.core.situation import Question, Situation
+from pathprobe.core.strategy import Want, next_look, waits_for_neighbour, wanted
+
+if TYPE_CHECKING:
+    from random import Random
 
 #: Two probes' sequence numbers are this far apart at least, and at most twice as far.
 _SEQUENCE_STEP = 1 << 16

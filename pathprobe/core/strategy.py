@@ -22,17 +22,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
+from pathprobe.core.evidence import hops_back, kept_back, refusal_of
 from pathprobe.core.locate import origin_of
-from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reset, Silent, TimeExceeded
+from pathprobe.core.outcomes import Answered, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
-from pathprobe.core.timing import NEIGHBOUR_LOOKUP, grace
-
-#: TTL steps that the leader may be ahead of what is known: a short burst, yet one round trip for most paths.
-AHEAD = 3
-
-#: Silent hops in a row after which nobody is expected to answer any more (scamper's default is 5 with retries).
-GAP = 4
+from pathprobe.core.situation import AHEAD, GAP, Situation, Steps
+from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
@@ -49,23 +44,6 @@ _PATIENCE_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked, and with which means. ``kind`` is the tested protocol, ``port`` None for echo.
-
-    ``closed_port`` is a high port of the target that most likely nothing listens on.
-    """
-
-    target: str
-    source: str
-    kind: Kind
-    port: int | None
-    closed_port: int
-    max_hops: int = 30
-    trace: bool = True
-    longest_wait: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
     """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow."""
 
@@ -74,86 +52,6 @@ class Want:
     port: int | None
     ttl: int
     fresh: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """The evidence at ``now``, as the rules ask about it."""
-
-    question: Question
-    evidence: Evidence
-    now: float
-
-    @property
-    def traced(self) -> bool:
-        return self.question.trace and not self.evidence.local
-
-    @property
-    def leader(self) -> tuple[Role, Kind, int | None]:
-        """Who steps ahead: echo. It is a control, unless echo itself is the question."""
-        return (Role.TEST if self.question.kind is Kind.ECHO else Role.CONTROL), Kind.ECHO, None
-
-    @property
-    def fate_known(self) -> bool:
-        """Some probe of the port met its end in a packet: silence elsewhere only completes the picture."""
-        return any(self.evidence.ends(seen) for seen in self.evidence.tests)
-
-    @property
-    def quick(self) -> float:
-        return grace(self.evidence.round_trips)
-
-    @property
-    def patience(self) -> float:
-        """Seconds that an unanswered probe may still change the verdict."""
-        return self.quick if self.fate_known else self.evidence.window
-
-    def is_pending(self, seen: Observation) -> bool:
-        outcome = seen.outcome
-        return isinstance(outcome, Silent) or (isinstance(outcome, NotSent) and outcome.error == NOT_SEEN)
-
-    def is_settled(self, seen: Observation, after: float | None = None) -> bool:
-        wait = self.patience if after is None else after
-        return not self.is_pending(seen) or self.now - seen.sent >= wait
-
-    def asked(self, role: Role, kind: Kind, port: int | None, ttl: int | None = None) -> list[Observation]:
-        return [
-            seen
-            for seen in self.evidence.of(role)
-            if seen.probe.flow.kind is kind
-            and (port is None or seen.probe.flow.destination_port == port)
-            and (ttl is None or seen.probe.ttl == ttl)
-        ]
-
-    @property
-    def directs(self) -> list[Observation]:
-        """The port's own probes with a full TTL."""
-        return [seen for seen in self.evidence.tests if seen.probe.is_direct]
-
-    @property
-    def test_is_silent(self) -> bool:
-        """The port's own probes had their time and nothing came of them."""
-        directs = self.directs
-        return (
-            bool(directs)
-            and not self.fate_known
-            and not self.refused_by_kernel
-            and all(self.is_settled(seen, self.evidence.window) for seen in directs)
-        )
-
-    @property
-    def held_back(self) -> bool:
-        """Nothing leaves this host, of the port or of the control: stepping TTLs would show nothing."""
-        directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]
-        return all(kept_back(seen) and self.is_settled(seen, self.quick) for seen in directs)
-
-    @property
-    def refused_by_kernel(self) -> bool:
-        """The kernel said no to the port's own probes: it will not think better of it."""
-        return any(kept_back(seen) and not self.is_pending(seen) for seen in self.directs)
-
-    @property
-    def all_settled(self) -> bool:
-        return all(self.is_settled(seen) for seen in self.evidence.observations)
 
 
 Rule = Callable[[Situation], Iterator[Want]]
@@ -182,7 +80,7 @@ def _lead(now: Situation) -> Iterator[Want]:
     if now.held_back:
         return
     role, kind, port = now.leader
-    steps = _Steps(now, role, kind, port)
+    steps = Steps(now, role, kind, port)
     for ttl in range(1, steps.ceiling + 1):
         if not steps.asked_at(ttl):
             yield Want(role=role, kind=kind, port=port, ttl=ttl)
@@ -193,8 +91,8 @@ def _follow(now: Situation) -> Iterator[Want]:
         return
     if all(kept_back(seen) and now.is_settled(seen) for seen in now.directs):
         return
-    lead = _Steps(now, *now.leader)
-    own = _Steps(now, Role.TEST, now.question.kind, now.question.port)
+    lead = Steps(now, *now.leader)
+    own = Steps(now, Role.TEST, now.question.kind, now.question.port)
     for ttl in range(1, _follow_ceiling(now, lead, own) + 1):
         if own.asked_at(ttl):
             continue
@@ -204,7 +102,7 @@ def _follow(now: Situation) -> Iterator[Want]:
         yield _test(now, ttl)
 
 
-def _follow_ceiling(now: Situation, lead: _Steps, own: _Steps) -> int:
+def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     """The last TTL step of the port itself: where it ended, else the target, else where nobody answers any more."""
     ends = [own.ended] if own.ended else []
     if now.evidence.distance is not None:
@@ -216,69 +114,6 @@ def _follow_ceiling(now: Situation, lead: _Steps, own: _Steps) -> int:
     else:
         ends.append(max(own.last_answer, lead.last_answer) + GAP)
     return min(*ends, now.question.max_hops)
-
-
-class _Steps:
-    """One role's TTL steps: what is known, and how far it is worth going."""
-
-    def __init__(self, now: Situation, role: Role, kind: Kind, port: int | None) -> None:
-        self._now = now
-        self._all = now.asked(role, kind, port)
-        self._steps = [seen for seen in self._all if not seen.probe.is_direct]
-        self._directs = [seen for seen in self._all if seen.probe.is_direct]
-
-    def asked_at(self, ttl: int) -> list[Observation]:
-        return [seen for seen in self._steps if seen.probe.ttl == ttl]
-
-    @property
-    def ended(self) -> int | None:
-        """The smallest TTL whose step met its end in a packet."""
-        return min((seen.probe.ttl for seen in self._steps if self._now.evidence.ends(seen)), default=None)
-
-    @property
-    def last_answer(self) -> int:
-        return max((seen.probe.ttl for seen in self._steps if isinstance(seen.outcome, TimeExceeded)), default=0)
-
-    @property
-    def guess(self) -> int | None:
-        """How far away the target seems to be, from the TTL of its answer to a full-TTL probe."""
-        evidence = self._now.evidence
-        backs = (
-            hops_back(seen.outcome.ttl)
-            for seen in self._directs
-            if isinstance(seen.outcome, Answered | Reset) and evidence.from_target(seen)
-        )
-        return next(backs, None)
-
-    @property
-    def refused_at(self) -> int | None:
-        """How far away the box seems to be that refused a full-TTL probe: no step goes far beyond it."""
-        refusals = (refusal_of(seen.outcome) for seen in self._directs)
-        return next((hops_back(refusal.ttl) for refusal in refusals if refusal), None)
-
-    @property
-    def settled(self) -> int:
-        """Steps 1 to this one have had their time."""
-        ttl = 0
-        while (seen := self.asked_at(ttl + 1)) and all(self._now.is_settled(one, self._now.quick) for one in seen):
-            ttl += 1
-        return ttl
-
-    @property
-    def ceiling(self) -> int:
-        """The last TTL to ask now, a few ahead of what is known."""
-        longest = self._now.question.max_hops
-        if self.ended is not None:
-            return min(self.ended, longest)
-        if self.guess is not None:
-            return min(max(self.guess, self.settled + 1), self.guess + GAP, longest)
-        ahead = self.settled + AHEAD
-        if self.refused_at is not None:
-            # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.
-            ahead = min(ahead, self.refused_at + 1)
-        elif self._directs and all(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
-            ahead = min(ahead, self.last_answer + GAP)
-        return min(ahead, longest)
 
 
 def _needs_other_port(now: Situation) -> bool:
@@ -320,13 +155,13 @@ def _sweep_port(now: Situation) -> Iterator[Want]:
     port = _working_port(now)
     if port is None or not now.traced or now.evidence.distance is not None:
         return
-    steps = _Steps(now, Role.CONTROL, Kind.TCP, port)
+    steps = Steps(now, Role.CONTROL, Kind.TCP, port)
     for ttl in range(now.evidence.reached(Role.TEST) + 1, _port_ceiling(now, steps) + 1):
         if not steps.asked_at(ttl):
             yield Want(role=Role.CONTROL, kind=Kind.TCP, port=port, ttl=ttl)
 
 
-def _port_ceiling(now: Situation, steps: _Steps) -> int:
+def _port_ceiling(now: Situation, steps: Steps) -> int:
     """Up to where its answer seems to come from; beyond that a step at a time."""
     guess = steps.guess or 0
     asked = [ttl for ttl in range(1, guess + GAP + 1) if steps.asked_at(ttl)]
@@ -398,7 +233,8 @@ def _patience(now: Situation) -> Iterator[Want]:
     if not waits_for_neighbour(now):
         return
     times = [seen.sent for seen in now.directs]
-    if now.now - max(times) >= _PATIENCE_STEP and now.now - min(times) < NEIGHBOUR_LOOKUP - now.evidence.window:
+    late = now.has_passed(min(times) + NEIGHBOUR_LOOKUP - now.evidence.window)
+    if now.has_passed(max(times) + _PATIENCE_STEP) and not late:
         yield _test(now, FULL_TTL, fresh=True)
         if now.question.kind is not Kind.ECHO:
             yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
@@ -414,7 +250,7 @@ def waits_for_neighbour(now: Situation) -> bool:
         return False
     if evidence.next_control_hop(evidence.reached(Role.TEST)) is not None or evidence.control_reaches_target:
         return False
-    return now.now - min(seen.sent for seen in now.directs) < NEIGHBOUR_LOOKUP
+    return not now.has_passed(min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP)
 
 
 def _test(now: Situation, ttl: int, *, fresh: bool = False) -> Want:
@@ -443,4 +279,4 @@ def next_look(now: Situation) -> float | None:
     if waits_for_neighbour(now):
         times += [max(seen.sent for seen in now.directs) + _PATIENCE_STEP]
         times += [min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP]
-    return min((time for time in times if time > now.now), default=None)
+    return min((time for time in times if not now.has_passed(time)), default=None)

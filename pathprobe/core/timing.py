@@ -11,7 +11,7 @@ from collections.abc import Iterable
 WINDOW_ROUND_TRIPS = 3.0
 
 #: The shortest silence window: a neighbour lookup, a flow set-up in a firewall, a busy host's scheduling.
-SHORTEST_WINDOW = 0.15
+SHORTEST_WINDOW = 0.2
 
 #: The window while nothing has answered yet: TCP's own first retransmission timeout (RFC 6298 section 2.1).
 WINDOW_WITHOUT_ROUND_TRIP = 1.0

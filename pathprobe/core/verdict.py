@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back
+from pathprobe.core import reasons as because
+from pathprobe.core.evidence import Evidence, Observation, kept_back
 from pathprobe.core.locate import Origin, Silence, locate_silence, origin_of
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
     NotSent,
-    Refusal,
     Rejected,
     Reply,
     Reset,
@@ -37,7 +37,6 @@ from pathprobe.core.report import (
     Clue,
     Device,
     Direction,
-    Fact,
     Hop,
     Location,
     Mechanism,
@@ -56,14 +55,14 @@ def conclude(evidence: Evidence) -> Verdict:
     for rule in _RULES:
         verdict = rule(evidence)
         if verdict is not None:
-            return replace(verdict, reasons=verdict.reasons + _silent_hops(evidence))
+            return replace(verdict, reasons=verdict.reasons + because.silent_hops(evidence))
     return Verdict(
         state=State.UNKNOWN,
         mechanism=None,
         location=Location(where=Where.UNKNOWN),
         confidence=0.0,
         distance=evidence.distance,
-        reasons=(_reason(Claim.UNFINISHED, evidence.tests),),
+        reasons=(because.reason(Claim.UNFINISHED, evidence.tests),),
     )
 
 
@@ -82,7 +81,7 @@ def _this_host(evidence: Evidence) -> Verdict | None:
         Mechanism.LOCAL_ERROR,
         location,
         chance=0.0,  # the kernel's own word
-        reasons=(_reason(Claim.NOT_SENT, held, error=errors[0]), *_control_passed(evidence)),
+        reasons=(because.reason(Claim.NOT_SENT, held, error=errors[0]), *because.control_passed(evidence)),
     )
 
 
@@ -90,10 +89,10 @@ def _kept_in_silence(evidence: Evidence, held: _Seen, location: Location) -> Ver
     """The kernel took the packets and none left: an egress rule, or a next hop that nobody answers for."""
     left = tuple(seen for seen in evidence.controls if not kept_back(seen))
     if left:
-        state, reasons = State.FILTERED, (_reason(Claim.NOT_SEEN, held), *_control_passed(evidence))
+        state, reasons = State.FILTERED, (because.reason(Claim.NOT_SEEN, held), *because.control_passed(evidence))
         chance = chance_of_split(0, len(held), len(left), len(evidence.controls))
     else:
-        state, reasons = State.UNREACHABLE, (_reason(Claim.NO_NEIGHBOUR, held),)
+        state, reasons = State.UNREACHABLE, (because.reason(Claim.NO_NEIGHBOUR, held),)
         chance = chance_of_next_passing(len(held))
     return _verdict(evidence, state, Mechanism.DROP, location, chance=chance, reasons=reasons)
 
@@ -103,7 +102,7 @@ def _answered(evidence: Evidence) -> Verdict | None:
     if not seen:
         return None
     origin = origin_of(evidence, seen)
-    reasons = (_reason(Claim.ANSWERED, seen, ttl=_arrived_ttl(seen)), *_origin_reasons(evidence, origin))
+    reasons = (because.reason(Claim.ANSWERED, seen, ttl=_arrived_ttl(seen)), *because.about_origin(evidence, origin))
     if origin.by_target is False:
         return _verdict(
             evidence, State.OPEN, Mechanism.ANSWER, _box(evidence, origin), chance=origin.chance, reasons=reasons
@@ -116,7 +115,10 @@ def _reset(evidence: Evidence) -> Verdict | None:
     if not seen:
         return None
     origin = origin_of(evidence, seen)
-    reasons = (_reason(Claim.RESET_BY_TARGET, seen, ttl=_arrived_ttl(seen)), *_origin_reasons(evidence, origin))
+    reasons = (
+        because.reason(Claim.RESET_BY_TARGET, seen, ttl=_arrived_ttl(seen)),
+        *because.about_origin(evidence, origin),
+    )
     if origin.by_target:
         return _by_target(evidence, State.CLOSED, Mechanism.RESET, origin, origin.chance, reasons)
     if origin.by_target is None:
@@ -128,7 +130,7 @@ def _reset(evidence: Evidence) -> Verdict | None:
         Mechanism.RESET,
         _box(evidence, origin),
         chance=origin.chance,
-        reasons=(*reasons[1:], *_control_passed(evidence)),
+        reasons=(*reasons[1:], *because.control_passed(evidence)),
     )
 
 
@@ -143,10 +145,14 @@ def _refused(evidence: Evidence) -> Verdict | None:
     state = State.FILTERED
     if mechanism is Mechanism.NO_ROUTE and not evidence.control_reaches_target:
         state = State.UNREACHABLE
-    reasons = (_refusal_reason(Claim.REFUSED, seen), *_control_passed(evidence), *_control_refused(evidence))
+    reasons = (
+        because.refusal(Claim.REFUSED, seen),
+        *because.control_passed(evidence),
+        *because.control_refused(evidence),
+    )
     if origin.by_target:
         hop = _target_hop(evidence, origin)
-        device = hop and Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,))
+        device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None
         location = Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
     else:
         location = _box(evidence, origin)
@@ -158,7 +164,7 @@ def _circled(evidence: Evidence) -> Verdict | None:
     if not seen:
         return None
     location = Location(where=Where.PATH, direction=Direction.FORWARD, last_good=_reached_by_steps(evidence))
-    reasons = (_refusal_reason(Claim.EXPIRED_AT_FULL_TTL, seen),)
+    reasons = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, seen),)
     chance = chance_of_next_passing(len(seen))
     return _verdict(evidence, State.UNREACHABLE, Mechanism.LOOP, location, chance=chance, reasons=reasons)
 
@@ -170,7 +176,10 @@ def _control_heard_why(evidence: Evidence) -> Verdict | None:
     if not refused or not silent or evidence.control_reaches_target:
         return None
     origin = origin_of(evidence, refused)
-    reasons = (_reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST)), *_control_refused(evidence))
+    reasons = (
+        because.reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST)),
+        *because.control_refused(evidence),
+    )
     chance = chance_of_next_passing(len(silent))
     return _verdict(
         evidence, State.UNREACHABLE, Mechanism.NO_ROUTE, _box(evidence, origin), chance=chance, reasons=reasons
@@ -181,7 +190,7 @@ def _silent(evidence: Evidence) -> Verdict | None:
     if not any(evidence.is_silent(seen) for seen in evidence.tests):
         return None
     silence = locate_silence(evidence)
-    died = _reason(Claim.TEST_SILENT, silence.tests, hop=_ttl(silence.location.last_good))
+    died = because.reason(Claim.TEST_SILENT, silence.tests, hop=_ttl(silence.location.last_good))
     if silence.controls:
         return _verdict(
             evidence,
@@ -189,7 +198,7 @@ def _silent(evidence: Evidence) -> Verdict | None:
             Mechanism.DROP,
             silence.location,
             chance=silence.chance,
-            reasons=(died, *_control_passed(evidence, silence.controls), *_interval(silence)),
+            reasons=(died, *because.control_passed(evidence, silence.controls), *because.interval(silence)),
         )
     return _nothing_passes(evidence, silence, died)
 
@@ -197,7 +206,7 @@ def _silent(evidence: Evidence) -> Verdict | None:
 def _nothing_passes(evidence: Evidence, silence: Silence, died: Reason) -> Verdict:
     lost = tuple(seen for seen in evidence.controls if evidence.is_silent(seen))
     if not evidence.controls:
-        untraced = _reason(Claim.NOT_TRACED, evidence.tests)
+        untraced = because.reason(Claim.NOT_TRACED, evidence.tests)
         chance = chance_of_next_passing(len(silence.tests))
         return _verdict(
             evidence, State.FILTERED, Mechanism.DROP, silence.location, chance=chance, reasons=(died, untraced)
@@ -209,7 +218,7 @@ def _nothing_passes(evidence: Evidence, silence: Silence, died: Reason) -> Verdi
         Mechanism.DROP,
         silence.location,
         chance=chance_of_next_passing(len(silence.tests) + len(beyond)),
-        reasons=(died, _reason(Claim.CONTROL_SILENT, beyond, kinds=_labels(beyond))),
+        reasons=(died, because.reason(Claim.CONTROL_SILENT, beyond, kinds=because.labels(beyond))),
     )
 
 
@@ -310,90 +319,3 @@ def _ttl(hop: Hop | None) -> int:
 
 def _arrived_ttl(seen: _Seen) -> int | None:
     return next((one.outcome.ttl for one in seen if isinstance(one.outcome, Reply)), None)
-
-
-def _labels(seen: _Seen) -> str:
-    return ", ".join(sorted({one.probe.flow.label for one in seen}))
-
-
-def _reason(claim: Claim, seen: _Seen, **facts: Fact) -> Reason:
-    service = seen[0].probe.flow.label if seen else None
-    return Reason(
-        claim=claim, probes=tuple(one.probe.id for one in seen), facts={"count": len(seen), "service": service, **facts}
-    )
-
-
-def _refusal_reason(claim: Claim, seen: _Seen) -> Reason:
-    refusal = seen[0].outcome
-    assert isinstance(refusal, Refusal)
-    return _reason(claim, seen, message=refusal.message.name, source=refusal.source)
-
-
-def _control_passed(evidence: Evidence, controls: _Seen | None = None) -> tuple[Reason, ...]:
-    """Others got through: all that reached the target, or those that crossed the break."""
-    if controls is None:
-        controls = tuple(seen for seen in evidence.controls if evidence.passes(seen))
-    got_through = tuple(
-        seen for seen in controls if evidence.passes(seen) or isinstance(seen.outcome, TimeExceeded)
-    )
-    if not got_through:
-        return ()
-    kinds = _labels(got_through)
-    return (_reason(Claim.CONTROL_PASSED, got_through, sent=len(controls), kinds=kinds),)
-
-
-def _control_refused(evidence: Evidence) -> tuple[Reason, ...]:
-    refused = tuple(seen for seen in evidence.controls if isinstance(seen.outcome, Rejected | Unreachable))
-    if not refused:
-        return ()
-    return (_refusal_reason(Claim.CONTROL_REFUSED, refused),)
-
-
-def _interval(silence: Silence) -> tuple[Reason, ...]:
-    location = silence.location
-    facts: dict[str, Fact] = {}
-    for name, hop in (("good", location.last_good), ("bad", location.first_bad)):
-        facts[f"{name}_ttl"] = hop.ttl if hop else None
-        facts[f"{name}_address"] = hop.address if hop else None
-    match location.where:
-        case Where.TARGET_EDGE:
-            claim = Claim.TARGET_EDGE
-        case Where.LOCAL:
-            claim = Claim.LOCAL_SILENCE
-        case _:
-            claim = Claim.INTERVAL
-    return (_reason(claim, silence.tests, **facts),)
-
-
-def _origin_reasons(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
-    """Why the answer is believed to be the target's, or not."""
-    if evidence.local or evidence.distance == 1:
-        return ()
-    reasons = []
-    distance = evidence.distance
-    if origin.by_target is False and distance is not None and origin.first_ttl < distance:
-        early = tuple(seen for seen in origin.seen if seen.probe.ttl < distance)
-        reasons.append(_reason(Claim.EARLY_ANSWER, early, ttl=origin.first_ttl, distance=distance))
-    usual = next((hops_back(one.outcome.ttl) for one in origin.comparison if isinstance(one.outcome, Reply)), None)
-    if origin.comparison:
-        claim = Claim.NEARER_REPLY if origin.by_target is False else Claim.SAME_DISTANCE
-        if claim is Claim.NEARER_REPLY or usual == origin.hops_back:
-            facts: dict[str, Fact] = {"back": origin.hops_back, "usual": usual, "kinds": _labels(origin.comparison)}
-            reasons.append(_reason(claim, origin.seen + origin.comparison, **facts))
-    elif origin.by_target is not False:
-        reasons.append(_reason(Claim.NO_COMPARISON, origin.seen))
-    return tuple(reasons)
-
-
-def _silent_hops(evidence: Evidence) -> tuple[Reason, ...]:
-    """Hops that let everything pass and answer nobody: shown as such, not as loss."""
-    farthest = max((*evidence.responders, evidence.distance or 0), default=0)
-    mute = tuple(
-        seen
-        for seen in evidence.observations
-        if seen.probe.ttl < farthest and seen.probe.ttl not in evidence.responders and evidence.is_silent(seen)
-    )
-    if not mute:
-        return ()
-    hops = sorted({seen.probe.ttl for seen in mute})
-    return (_reason(Claim.SILENT_HOPS, mute, hops=", ".join(map(str, hops)), hop_count=len(hops)),)

@@ -18,7 +18,7 @@ from pathprobe.core.packets import Protocol
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, Target
 from pathprobe.core.session import Session
-from pathprobe.core.strategy import Question
+from pathprobe.core.situation import Question
 from pathprobe.core.verdict import conclude
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
@@ -148,5 +148,3 @@ def _result(target: Target, session: Session, now: float, started: float) -> Res
         duration=now,
         window=evidence.window,
     )
-
-

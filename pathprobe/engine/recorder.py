@@ -120,7 +120,6 @@ class Recorder:
         return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
 
 
-
 def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:
     target = result.target
     return Asked(

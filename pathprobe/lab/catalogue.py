@@ -9,7 +9,7 @@ from importlib import resources
 from pathprobe.net.scenario import Scenario, read
 
 
-class UnknownScenario(KeyError):  # noqa: N818 - says what is the case, not that something broke
+class UnknownScenario(KeyError):
     """No packaged scenario has that name; the text offers the ones that look like it."""
 
     def __str__(self) -> str:

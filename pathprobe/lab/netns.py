@@ -29,7 +29,7 @@ _PACKAGES = {"ip": "iproute2", "nft": "nftables"}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class LabUnavailable(RuntimeError):  # noqa: N818 - says what is the case, not that something broke
+class LabUnavailable(RuntimeError):
     """This host can not build a lab; the text says why and what to do about it."""
 
 

@@ -96,9 +96,9 @@ class Scenario:
     def __post_init__(self) -> None:
         chain = ("client", *(f"r{k}" for k in range(1, self.routers + 1)), "target")
         object.__setattr__(self, "nodes", chain)
-        for named in (*self.rules, *self.routes):
-            if named.at not in chain:
-                raise ValueError(f"{self.name}: no node {named.at!r}; there are {', '.join(chain)}")
+        for node in (*(rule.at for rule in self.rules), *(route.at for route in self.routes)):
+            if node not in chain:
+                raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(chain)}")
 
     @property
     def destination_address(self) -> str:
@@ -126,10 +126,7 @@ class Scenario:
     def link_address(self, index: int, side: str) -> str:
         """The address on link ``index`` of its ``left`` (towards the client) or ``right`` node."""
         last, first = index == self.routers, index == 0
-        if side == "left":
-            host = 9 if first else 1
-        else:
-            host = 5 if last else (1 if first else 2)
+        host = (9 if first else 1) if side == "left" else (5 if last else 1 if first else 2)
         prefix = self.link_network(index).split("/")[0]
         return prefix[:-1] + str(host) if self.family == 4 else prefix + str(host)
 

@@ -11,6 +11,8 @@ from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
 from pathprobe.core.report import Device, Hop, Leg, Location, Report, Result
 from pathprobe.output import wording
+from pathprobe.output.advice import next_steps
+from pathprobe.output.claims import claim
 
 SCHEMA = "pathprobe/1"
 
@@ -56,8 +58,8 @@ def _result(result: Result) -> dict[str, Any]:
         "confidence": round(verdict.confidence, 6),
         "distance": verdict.distance,
         "summary": wording.summary(result),
-        "reasons": [{"claim": wording.claim(one), "probes": list(one.probes)} for one in verdict.reasons],
-        "next_steps": list(wording.next_steps(result)),
+        "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
+        "next_steps": list(next_steps(result)),
         "hops": [{"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} for row in result.hops],
         "paths": _paths(result),
         "middleboxes": [],

@@ -12,6 +12,8 @@ from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
 from pathprobe.output import wording
+from pathprobe.output.advice import next_steps
+from pathprobe.output.claims import claim
 
 _COLOURS = {
     State.OPEN: "32",
@@ -109,8 +111,8 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
 
 
 def _listed(result: Result) -> str:
-    lines = _paragraph("why", [wording.claim(reason) for reason in result.verdict.reasons])
-    lines += _paragraph("next", list(wording.next_steps(result)))
+    lines = _paragraph("why", [claim(reason) for reason in result.verdict.reasons])
+    lines += _paragraph("next", list(next_steps(result)))
     return "\n".join(lines)
 
 

@@ -1,0 +1,97 @@
+"""Which reasons stand behind a verdict? Claims with their facts and the probes that prove them."""
+
+from __future__ import annotations
+
+from pathprobe.core.evidence import Evidence, Observation, hops_back
+from pathprobe.core.locate import Origin, Silence
+from pathprobe.core.outcomes import Refusal, Rejected, Reply, TimeExceeded, Unreachable
+from pathprobe.core.report import Claim, Fact, Reason, Where
+
+_Seen = tuple[Observation, ...]
+
+
+def reason(claim: Claim, seen: _Seen, **facts: Fact) -> Reason:
+    service = seen[0].probe.flow.label if seen else None
+    return Reason(
+        claim=claim, probes=tuple(one.probe.id for one in seen), facts={"count": len(seen), "service": service, **facts}
+    )
+
+
+def refusal(claim: Claim, seen: _Seen) -> Reason:
+    refusal = seen[0].outcome
+    assert isinstance(refusal, Refusal)
+    return reason(claim, seen, message=refusal.message.name, source=refusal.source)
+
+
+def control_passed(evidence: Evidence, controls: _Seen | None = None) -> tuple[Reason, ...]:
+    """Others got through: all that reached the target, or those that crossed the break."""
+    if controls is None:
+        controls = tuple(seen for seen in evidence.controls if evidence.passes(seen))
+    got_through = tuple(seen for seen in controls if evidence.passes(seen) or isinstance(seen.outcome, TimeExceeded))
+    if not got_through:
+        return ()
+    kinds = labels(got_through)
+    return (reason(Claim.CONTROL_PASSED, got_through, sent=len(controls), kinds=kinds),)
+
+
+def control_refused(evidence: Evidence) -> tuple[Reason, ...]:
+    refused = tuple(seen for seen in evidence.controls if isinstance(seen.outcome, Rejected | Unreachable))
+    if not refused:
+        return ()
+    return (refusal(Claim.CONTROL_REFUSED, refused),)
+
+
+def interval(silence: Silence) -> tuple[Reason, ...]:
+    location = silence.location
+    facts: dict[str, Fact] = {}
+    for name, hop in (("good", location.last_good), ("bad", location.first_bad)):
+        facts[f"{name}_ttl"] = hop.ttl if hop else None
+        facts[f"{name}_address"] = hop.address if hop else None
+    match location.where:
+        case Where.TARGET_EDGE:
+            claim = Claim.TARGET_EDGE
+        case Where.LOCAL:
+            claim = Claim.LOCAL_SILENCE
+        case Where.UNKNOWN:
+            claim = Claim.BROAD_INTERVAL
+        case _:
+            claim = Claim.INTERVAL
+    return (reason(claim, silence.tests, **facts),)
+
+
+def about_origin(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
+    """Why the answer is believed to be the target's, or not."""
+    if evidence.local or evidence.distance == 1:
+        return ()
+    reasons = []
+    distance = evidence.distance
+    if origin.by_target is False and distance is not None and origin.first_ttl < distance:
+        early = tuple(seen for seen in origin.seen if seen.probe.ttl < distance)
+        reasons.append(reason(Claim.EARLY_ANSWER, early, ttl=origin.first_ttl, distance=distance))
+    usual = next((hops_back(one.outcome.ttl) for one in origin.comparison if isinstance(one.outcome, Reply)), None)
+    if origin.comparison:
+        claim = Claim.NEARER_REPLY if origin.by_target is False else Claim.SAME_DISTANCE
+        if claim is Claim.NEARER_REPLY or usual == origin.hops_back:
+            facts: dict[str, Fact] = {"back": origin.hops_back, "usual": usual, "kinds": labels(origin.comparison)}
+            reasons.append(reason(claim, origin.seen + origin.comparison, **facts))
+    elif origin.by_target is not False:
+        reasons.append(reason(Claim.NO_COMPARISON, origin.seen))
+    return tuple(reasons)
+
+
+def silent_hops(evidence: Evidence) -> tuple[Reason, ...]:
+    """Hops that let everything pass and answer nobody: shown as such, not as loss."""
+    farthest = max((*evidence.responders, evidence.distance or 0), default=0)
+    mute = tuple(
+        seen
+        for seen in evidence.observations
+        if seen.probe.ttl < farthest and seen.probe.ttl not in evidence.responders and evidence.is_silent(seen)
+    )
+    if not mute:
+        return ()
+    hops = sorted({seen.probe.ttl for seen in mute})
+    return (reason(Claim.SILENT_HOPS, mute, hops=", ".join(map(str, hops)), hop_count=len(hops)),)
+
+
+def labels(seen: _Seen) -> str:
+    return ", ".join(sorted({one.probe.flow.label for one in seen}))

@@ -1,0 +1,182 @@
+"""What is known at this moment, as the rules of the strategy ask about it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
+from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reset, Silent, TimeExceeded
+from pathprobe.core.probes import Kind, Role
+from pathprobe.core.timing import grace
+
+#: TTL steps that the leader may be ahead of what is known: a short burst, yet one round trip for most paths.
+AHEAD = 3
+
+#: Silent hops in a row after which nobody is expected to answer any more (scamper's default is 5 with retries).
+GAP = 4
+
+#: Times are sums of floats: a moment counts as reached this many seconds early.
+_TICK = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked, and with which means. ``kind`` is the tested protocol, ``port`` None for echo.
+
+    ``closed_port`` is a high port of the target that most likely nothing listens on.
+    """
+
+    target: str
+    source: str
+    kind: Kind
+    port: int | None
+    closed_port: int
+    max_hops: int = 30
+    trace: bool = True
+    longest_wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The evidence at ``now``, as the rules ask about it."""
+
+    question: Question
+    evidence: Evidence
+    now: float
+
+    @property
+    def traced(self) -> bool:
+        return self.question.trace and not self.evidence.local
+
+    @property
+    def leader(self) -> tuple[Role, Kind, int | None]:
+        """Who steps ahead: echo. It is a control, unless echo itself is the question."""
+        return (Role.TEST if self.question.kind is Kind.ECHO else Role.CONTROL), Kind.ECHO, None
+
+    @property
+    def fate_known(self) -> bool:
+        """Some probe of the port met its end in a packet: silence elsewhere only completes the picture."""
+        return any(self.evidence.ends(seen) for seen in self.evidence.tests)
+
+    @property
+    def quick(self) -> float:
+        return grace(self.evidence.round_trips)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that an unanswered probe may still change the verdict."""
+        return self.quick if self.fate_known else self.evidence.window
+
+    def is_pending(self, seen: Observation) -> bool:
+        outcome = seen.outcome
+        return isinstance(outcome, Silent) or (isinstance(outcome, NotSent) and outcome.error == NOT_SEEN)
+
+    def is_settled(self, seen: Observation, after: float | None = None) -> bool:
+        wait = self.patience if after is None else after
+        return not self.is_pending(seen) or self.has_passed(seen.sent + wait)
+
+    def has_passed(self, time: float) -> bool:
+        return self.now >= time - _TICK
+
+    def asked(self, role: Role, kind: Kind, port: int | None, ttl: int | None = None) -> list[Observation]:
+        return [
+            seen
+            for seen in self.evidence.of(role)
+            if seen.probe.flow.kind is kind
+            and (port is None or seen.probe.flow.destination_port == port)
+            and (ttl is None or seen.probe.ttl == ttl)
+        ]
+
+    @property
+    def directs(self) -> list[Observation]:
+        """The port's own probes with a full TTL."""
+        return [seen for seen in self.evidence.tests if seen.probe.is_direct]
+
+    @property
+    def test_is_silent(self) -> bool:
+        """The port's own probes had their time and nothing came of them."""
+        directs = self.directs
+        return (
+            bool(directs)
+            and not self.fate_known
+            and not self.refused_by_kernel
+            and all(self.is_settled(seen, self.evidence.window) for seen in directs)
+        )
+
+    @property
+    def held_back(self) -> bool:
+        """Nothing leaves this host, of the port or of the control: stepping TTLs would show nothing."""
+        directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]
+        return all(kept_back(seen) and self.is_settled(seen, self.quick) for seen in directs)
+
+    @property
+    def refused_by_kernel(self) -> bool:
+        """The kernel said no to the port's own probes: it will not think better of it."""
+        return any(kept_back(seen) and not self.is_pending(seen) for seen in self.directs)
+
+    @property
+    def all_settled(self) -> bool:
+        return all(self.is_settled(seen) for seen in self.evidence.observations)
+
+
+class Steps:
+    """One role's TTL steps: what is known, and how far it is worth going."""
+
+    def __init__(self, now: Situation, role: Role, kind: Kind, port: int | None) -> None:
+        self._now = now
+        self._all = now.asked(role, kind, port)
+        self._steps = [seen for seen in self._all if not seen.probe.is_direct]
+        self._directs = [seen for seen in self._all if seen.probe.is_direct]
+
+    def asked_at(self, ttl: int) -> list[Observation]:
+        return [seen for seen in self._steps if seen.probe.ttl == ttl]
+
+    @property
+    def ended(self) -> int | None:
+        """The smallest TTL whose step met its end in a packet."""
+        return min((seen.probe.ttl for seen in self._steps if self._now.evidence.ends(seen)), default=None)
+
+    @property
+    def last_answer(self) -> int:
+        return max((seen.probe.ttl for seen in self._steps if isinstance(seen.outcome, TimeExceeded)), default=0)
+
+    @property
+    def guess(self) -> int | None:
+        """How far away the target seems to be, from the TTL of its answer to a full-TTL probe."""
+        evidence = self._now.evidence
+        backs = (
+            hops_back(seen.outcome.ttl)
+            for seen in self._directs
+            if isinstance(seen.outcome, Answered | Reset) and evidence.from_target(seen)
+        )
+        return next(backs, None)
+
+    @property
+    def refused_at(self) -> int | None:
+        """How far away the box seems to be that refused a full-TTL probe: no step goes far beyond it."""
+        refusals = (refusal_of(seen.outcome) for seen in self._directs)
+        return next((hops_back(refusal.ttl) for refusal in refusals if refusal), None)
+
+    @property
+    def settled(self) -> int:
+        """Steps 1 to this one have had their time."""
+        ttl = 0
+        while (seen := self.asked_at(ttl + 1)) and all(self._now.is_settled(one, self._now.quick) for one in seen):
+            ttl += 1
+        return ttl
+
+    @property
+    def ceiling(self) -> int:
+        """The last TTL to ask now, a few ahead of what is known."""
+        longest = self._now.question.max_hops
+        if self.ended is not None:
+            return min(self.ended, longest)
+        if self.guess is not None:
+            return min(max(self.guess, self.settled + 1), self.guess + GAP, longest)
+        ahead = self.settled + AHEAD
+        if self.refused_at is not None:
+            # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.
+            ahead = min(ahead, self.refused_at + 1)
+        elif self._directs and all(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
+            ahead = min(ahead, self.last_answer + GAP)
+        return min(ahead, longest)

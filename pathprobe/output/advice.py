@@ -1,0 +1,92 @@
+"""What to run, or whom to ask, next? A command or an owner for every verdict."""
+
+from __future__ import annotations
+
+from pathprobe.core.report import Hop, Mechanism, Result, State, Where
+from pathprobe.output.wording import maker, place
+
+
+def next_steps(result: Result) -> tuple[str, ...]:
+    """What to run, or whom to ask, next; the ticket's to-do list."""
+    verdict, location, target = result.verdict, result.verdict.location, result.target
+    match verdict.state, location.where:
+        case State.OPEN, Where.PATH:
+            return (f"Ask who runs {maker(location)}: it answers for {target.address}, which may not even be up.",)
+        case State.OPEN, _:
+            if target.port is None:
+                return ()
+            return (f"The network is fine. If the service still fails, look at it: curl -v telnet://{_host(result)}",)
+        case State.CLOSED, _:
+            return (
+                f"On {target.address}: ss -tlnp 'sport = :{target.port}'"
+                " - is the service running, and not on 127.0.0.1 only?",
+            )
+        case State.UNKNOWN, _:
+            return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
+        case _, Where.LOCAL:
+            return _local_steps(result)
+        case _, Where.TARGET:
+            return (
+                f"On {target.address}: nft list ruleset (or iptables -S INPUT); look for the rule on {target.service}.",
+            )
+        case State.UNREACHABLE, _:
+            return _unreachable_steps(result)
+        case _, Where.TARGET_EDGE:
+            return (
+                f"On {target.address}: tcpdump -ni any {_filter(result)} while this runs again - if it arrives,"
+                f" look at nft list ruleset there; if not, {_blame(location.last_good)}.",
+            )
+        case _, _:
+            return (_ask_for_rule(result),)
+
+
+def _local_steps(result: Result) -> tuple[str, ...]:
+    verdict, address = result.verdict, result.target.address
+    if verdict.state is State.FILTERED:
+        return ("On this host: nft list ruleset; iptables -S OUTPUT; tc filter show dev DEVICE egress",)
+    if verdict.mechanism is Mechanism.LOCAL_ERROR:
+        return (f"On this host: ip route get {address}; ip rule; ip -br link",)
+    return (f"On this host: ip route get {address}; ip neigh - is the next hop up, and in this network?",)
+
+
+def _unreachable_steps(result: Result) -> tuple[str, ...]:
+    location, address = result.verdict.location, result.target.address
+    if location.device:
+        return (
+            f"Ask who runs {maker(location)} for its route to {address}, and whether {address} is up behind it"
+            f" (ip route get {address}; ip neigh).",
+        )
+    return (f"Ask who runs {place(location.last_good)} for its route to {address}, and whether {address} is up.",)
+
+
+def _ask_for_rule(result: Result) -> str:
+    location, target = result.verdict.location, result.target
+    rule = f"a rule on {target.service} towards {target.address} (forward chain, ACL)"
+    if location.device:
+        return f"Ask who runs {maker(location)} for {rule}."
+    good, bad = location.last_good, location.first_bad
+    if location.where is Where.UNKNOWN:
+        return (
+            f"On {target.address}: tcpdump -ni any {_filter(result)} while this runs again - if nothing arrives,"
+            f" {_blame(good)}, and those behind it, for {rule}."
+        )
+    if good is not None and good.ttl == 0:
+        return f"Look on this host (nft list ruleset), then ask who runs {place(bad)} for {rule}."
+    return f"Ask who runs {place(good)} and {place(bad)} for {rule}."
+
+
+def _blame(hop: Hop | None) -> str:
+    if hop is not None and hop.ttl == 0:
+        return "look at nft list ruleset here"
+    return f"ask who runs {place(hop)}"
+
+
+def _host(result: Result) -> str:
+    return result.target.label.rpartition("/")[0]
+
+
+def _filter(result: Result) -> str:
+    target = result.target
+    if target.port is None:
+        return "'icmp6'" if ":" in target.address else "'icmp'"
+    return f"'tcp port {target.port}'"

@@ -1,0 +1,78 @@
+"""How is each reason said? One sentence a claim, in a table; facts in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pathprobe.core.probes import FULL_TTL
+from pathprobe.core.report import Claim, Fact, Hop, Reason
+from pathprobe.output.wording import explain_errno, place
+
+_Facts = Mapping[str, Fact]
+
+_CLAIMS = {
+    Claim.ANSWERED: "The answer to {probes} echoes our token; it arrived with TTL {ttl}.",
+    Claim.RESET_BY_TARGET: "A reset came back for {probes}; it arrived with TTL {ttl}.",
+    Claim.REFUSED: "{source} answered {probes} with ICMP {message}, quoting our packet.",
+    Claim.TEST_SILENT: "{all_probes} died past {past}, without a word.",
+    Claim.CONTROL_PASSED: "{count} of {sent} control probes ({kinds}) got through in the same seconds.",
+    Claim.CONTROL_REFUSED: "{source} also refused {controls} ({service}): ICMP {message}.",
+    Claim.CONTROL_SILENT: "{controls} of other kinds ({kinds}) died there too: it is not about this port alone.",
+    Claim.INTERVAL: "A drop shows as an interval: the rule is on the way out of {good} or on the way in to {bad}.",
+    Claim.BROAD_INTERVAL: "The hops in between answer nobody, so the rule may be on any box from {good} to {bad},"
+    " or on the way back.",
+    Claim.TARGET_EDGE: "From here these cannot be told apart: a rule on the way out of {good}, the firewall of {bad},"
+    " an answer lost on the way back.",
+    Claim.LOCAL_SILENCE: "Nothing lies between: a rule of this host drops it.",
+    Claim.SILENT_HOPS: "{silent_hops}; packets pass all the same.",
+    Claim.EARLY_ANSWER: "{probes} drew the answer from TTL {ttl} on; the target is {distance} hops away and cannot be"
+    " reached with that.",
+    Claim.NEARER_REPLY: "The answer came back over {back} hops, judging by its TTL; the target's own answers ({kinds})"
+    " come over {usual}.",
+    Claim.SAME_DISTANCE: "The answer came back over {back} hops, judging by its TTL, as the target's other answers do"
+    " ({kinds}).",
+    Claim.NO_COMPARISON: "The target answers nothing else, so there is nothing to compare this answer with.",
+    Claim.NOT_SENT: "The kernel refused {probes}: {error}, {errno}.",
+    Claim.NOT_SEEN: "The kernel accepted {probes}, and none was seen to leave the interface.",
+    Claim.NO_NEIGHBOUR: "No packet of any kind was seen to leave: the next hop's link address is not known.",
+    Claim.EXPIRED_AT_FULL_TTL: f"{{probes}} ran out of a TTL of {FULL_TTL} at {{source}}.",
+    Claim.NOT_TRACED: "The path was not traced, so there is no telling where they died.",
+    Claim.UNFINISHED: "It ended before the network had its time to answer.",
+}
+
+
+def claim(reason: Reason) -> str:
+    """The sentence of one reason."""
+    return _CLAIMS[reason.claim].format_map({**reason.facts, **_words(reason.facts)})
+
+
+def _words(facts: _Facts) -> dict[str, str]:
+    """The phrases that sentences are made of; a fact that is not there makes an empty or general one."""
+    count = int(facts.get("count") or 0)
+    probes = _probes(count, str(facts.get("service") or ""))
+    return {
+        "probes": f"{count} {probes}",
+        "all_probes": f"{count} of {count} {probes}",
+        "controls": f"{count} control {'probe' if count == 1 else 'probes'}",
+        "past": f"hop {facts['hop']}" if facts.get("hop") else "this host",
+        "good": _end(facts, "good"),
+        "bad": _end(facts, "bad"),
+        "errno": explain_errno(str(facts.get("error"))),
+        "silent_hops": _silent_hops(facts),
+    }
+
+
+def _probes(count: int, service: str) -> str:
+    if service == "icmp echo":
+        return "echo request" if count == 1 else "echo requests"
+    return f"SYN to {service}" if count == 1 else f"SYNs to {service}"
+
+
+def _end(facts: _Facts, name: str) -> str:
+    ttl, address = facts.get(f"{name}_ttl"), facts.get(f"{name}_address")
+    return "the target" if ttl is None else place(Hop(ttl=int(ttl), address=str(address) if address else None))
+
+
+def _silent_hops(facts: _Facts) -> str:
+    hops = facts.get("hops")
+    return f"Hop {hops} answers nobody" if facts.get("hop_count") == 1 else f"Hops {hops} answer nobody"

@@ -1,0 +1,59 @@
+"""What stands beside each packet of a capture, and at its head?"""
+
+from __future__ import annotations
+
+from pathprobe.core.evidence import Observation
+from pathprobe.core.ledger import Match
+from pathprobe.core.outcomes import Answered, NotSent, Outcome, Refusal, Reply, Reset, Silent, TimeExceeded
+from pathprobe.core.probes import Kind, Probe
+from pathprobe.core.report import Result
+from pathprobe.output.wording import error_text, summary, sureness
+
+
+def sent_comment(seen: Observation) -> str:
+    """What a sent packet was for and what came of it."""
+    probe = seen.probe
+    text = f"probe {probe.id}, {probe.role}: {_what(probe)} with {_ttl(probe)}, try {probe.attempt}"
+    if isinstance(seen.outcome, Silent) and not seen.outcome.waited:
+        return text
+    return f"{text} -> {_fate(seen.outcome)}"
+
+
+def answer_comment(match: Match) -> str:
+    """Which probe a received packet answers, and what follows from it."""
+    probe, again = match.probe, "again " if match.duplicate else ""
+    return f"{again}answers probe {probe.id} ({probe.role}, {_what(probe)}, {_ttl(probe)}): {_fate(match.outcome)}"
+
+
+def section_comment(result: Result) -> str:
+    """The verdict, as it stands at the head of the capture."""
+    return f"{summary(result)} (sure: {sureness(result.verdict.confidence)})"
+
+
+def _what(probe: Probe) -> str:
+    return "echo request" if probe.flow.kind is Kind.ECHO else f"SYN to {probe.flow.label}"
+
+
+def _ttl(probe: Probe) -> str:
+    return "full TTL" if probe.is_direct else f"TTL {probe.ttl}"
+
+
+def _fate(outcome: Outcome) -> str:
+    match outcome:
+        case Answered():
+            return f"answered by {outcome.source}, {_timing(outcome)}"
+        case Reset():
+            return f"reset in the name of {outcome.source}, {_timing(outcome)}"
+        case TimeExceeded():
+            return f"the TTL ran out at {outcome.source}, so it got that far, {_timing(outcome)}"
+        case Refusal():
+            return f"refused by {outcome.source}: {outcome.message.name}, {_timing(outcome)}"
+        case Silent(waited=waited):
+            return f"no answer in {waited:.2f} s"
+        case NotSent():
+            return f"not sent: {error_text(outcome)}"
+    raise AssertionError(outcome)
+
+
+def _timing(reply: Reply) -> str:
+    return f"{reply.rtt * 1000:.1f} ms, arrived with TTL {reply.ttl}"
