@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,6 +82,32 @@ def check(names: tuple[str, ...], times: int, simulated: bool) -> None:
     for scenario in scenarios:
         wrong += _check(scenario, times, simulated=simulated)
     click.echo(f"{len(scenarios)} networks, {times} times each: {wrong} wrong verdicts")
+    sys.exit(1 if wrong else 0)
+
+
+@lab.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("names", nargs=-1)
+def record(directory: Path, names: tuple[str, ...]) -> None:
+    """Record live runs as fixtures: DIRECTORY/NAME/capture.pcapng and expected.json.
+
+    Without NAMES the fixtures that are there are renewed. A run with a wrong verdict is not kept.
+    """
+    from pathprobe import __version__
+    from pathprobe.commands.live import WORDS
+    from pathprobe.lab.netns import LabUnavailable
+    from pathprobe.lab.record import record as keep
+    from pathprobe.lab.record import recorded
+
+    wrong = 0
+    for name in names or recorded(directory):
+        try:
+            found = keep(_load(name), directory, WORDS, f"pathprobe {__version__}")
+        except LabUnavailable as error:
+            click.echo(f"pathprobe: {error}", err=True)
+            sys.exit(status.CANNOT)
+        wrong += bool(found)
+        click.echo(f"{name:32} {'; '.join(map(str, found)) or 'recorded'}")
     sys.exit(1 if wrong else 0)
 
 

@@ -21,7 +21,8 @@ from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.routes import Route
 from pathprobe.output import comments
 
-_WORDS = Words(sent=comments.sent_comment, answer=comments.answer_comment, section=comments.section_comment)
+#: How packets and verdicts are put into words in a capture.
+WORDS = Words(sent=comments.sent_comment, answer=comments.answer_comment, section=comments.section_comment)
 
 _NO_PRIVILEGE = (
     "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"
@@ -80,7 +81,7 @@ def recorder(path: Path) -> Recorder:
     """A recorder that says what it records. Raises OSError when the file cannot be written."""
     # Opened before the first packet: a file that cannot be written costs no probe.
     return Recorder(
-        path, _WORDS, application=f"pathprobe {__version__}", command=shlex.join(["pathprobe", *sys.argv[1:]])
+        path, WORDS, application=f"pathprobe {__version__}", command=shlex.join(["pathprobe", *sys.argv[1:]])
     )
 
 

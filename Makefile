@@ -1,0 +1,54 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint accuracy bench captures tools clean
+
+demo: $(READY) tools
+	@$(BIN)/pathprobe demo
+
+test: $(READY) tools
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every network of the lab, ten times, against its known fault.
+accuracy: $(READY) tools
+	$(BIN)/pathprobe lab check --times 10
+
+# Beside nmap and traceroute, on the same networks in the same run.
+bench: $(READY) tools
+	$(BIN)/python tests/bench/single.py
+
+# The fixtures in captures/, recorded anew in the lab.
+captures: $(READY) tools
+	$(BIN)/pathprobe lab record captures
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+# The lab needs ip(8) and nft(8). Root gets them from apt where apt is; others are told.
+tools:
+	@missing=''; \
+	command -v ip >/dev/null || missing="$$missing iproute2"; \
+	command -v nft >/dev/null || missing="$$missing nftables"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	  else \
+	    echo "The lab needs:$$missing. Install them with your package manager, then run this again." >&2; \
+	  fi; \
+	fi
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
