@@ -35,11 +35,12 @@ INITIAL_TTLS = (64, 128, 255)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One probe, when it left (seconds), and what became of it."""
+    """One probe, when it left (seconds), and what became of it. ``departed``: it was seen to leave this host."""
 
     probe: Probe
     sent: float
     outcome: Outcome
+    departed: bool = True
 
 
 def hops_back(ttl: int) -> int:

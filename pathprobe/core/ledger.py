@@ -111,7 +111,12 @@ class Ledger:
     def observations(self, now: float) -> tuple[Observation, ...]:
         """What is known at ``now``: an unanswered probe has been silent for as long as it is out."""
         return tuple(
-            Observation(probe=entry.probe, sent=entry.sent, outcome=entry.outcome or _unanswered(entry, now))
+            Observation(
+                probe=entry.probe,
+                sent=entry.sent,
+                outcome=entry.outcome or _unanswered(entry, now),
+                departed=entry.seen,
+            )
             for entry in self._entries.values()
         )
 

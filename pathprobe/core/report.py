@@ -106,6 +106,7 @@ class Claim(StrEnum):
     NOT_SENT = "not-sent"
     NOT_SEEN = "not-seen"
     NO_NEIGHBOUR = "no-neighbour"
+    GAVE_UP = "gave-up"
     LOCAL_SILENCE = "local-silence"
     EXPIRED_AT_FULL_TTL = "expired-at-full-ttl"
     NOT_TRACED = "not-traced"

@@ -150,6 +150,8 @@ def _refused(evidence: Evidence) -> Verdict | None:
         *because.control_passed(evidence),
         *because.control_refused(evidence),
     )
+    if sender == evidence.source and not evidence.local:
+        reasons = (because.refusal(Claim.GAVE_UP, seen),)
     if origin.by_target:
         hop = _target_hop(evidence, origin)
         device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None

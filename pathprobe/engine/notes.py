@@ -4,7 +4,7 @@ Three things leave no packet: what was asked, how long one listened, and which p
 They stand as comments on the interface statistics, one line each, written and read here.
 
     asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.150000
-    not-sent EPERM test tcp 40001 8080 ttl 64 at 1780000000100000000
+    not-sent EPERM test tcp 40001 8080 ttl 64 token 305419896 at 1780000000100000000
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 
 from pathprobe.core.evidence import Observation
-from pathprobe.core.outcomes import NotSent
+from pathprobe.core.outcomes import NOT_SEEN, NotSent
 from pathprobe.core.probes import Kind, Role
 
 
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptBack:
-    """A probe that never left this host."""
+    """A probe that never left this host; its token, for an error message of this host's own may quote it."""
 
     error: str
     role: Role
@@ -46,33 +46,35 @@ class KeptBack:
     source_port: int
     port: int
     ttl: int
+    token: int
     time_ns: int
 
     def __str__(self) -> str:
         return (
             f"not-sent {self.error} {self.role} {self.kind} {self.source_port} {self.port}"
-            f" ttl {self.ttl} at {self.time_ns}"
+            f" ttl {self.ttl} token {self.token} at {self.time_ns}"
         )
 
 
 Note = Asked | KeptBack
 
 _ASKED = re.compile(r"asked (tcp|icmp) (\S+) (\S+) (\d+) from (\d+) until (\d+) window ([\d.]+)")
-_KEPT_BACK = re.compile(r"not-sent (\w+) (test|control) (tcp|icmp) (\d+) (\d+) ttl (\d+) at (\d+)")
+_KEPT_BACK = re.compile(r"not-sent (\w+) (test|control) (tcp|icmp) (\d+) (\d+) ttl (\d+) token (\d+) at (\d+)")
 
 
 def kept_back_note(seen: Observation, epoch_ns: int) -> KeptBack | None:
-    """The note for a probe that was not sent; None for any other."""
-    if not isinstance(seen.outcome, NotSent):
+    """The note for a probe that did not leave this host; None for any other."""
+    if seen.departed:
         return None
     flow = seen.probe.flow
     return KeptBack(
-        error=seen.outcome.error,
+        error=seen.outcome.error if isinstance(seen.outcome, NotSent) else NOT_SEEN,
         role=seen.probe.role,
         kind=flow.kind,
         source_port=flow.source_port,
         port=flow.destination_port,
         ttl=seen.probe.ttl,
+        token=seen.probe.token,
         time_ns=epoch_ns + int(seen.sent * 1e9),
     )
 
@@ -91,7 +93,7 @@ def read_note(text: str) -> Note | None:
             window=float(window),
         )
     if found := _KEPT_BACK.fullmatch(text):
-        error, role, kind, source_port, port, ttl, time = found.groups()
+        error, role, kind, source_port, port, ttl, token, time = found.groups()
         return KeptBack(
             error=error,
             role=Role(role),
@@ -99,6 +101,7 @@ def read_note(text: str) -> Note | None:
             source_port=int(source_port),
             port=int(port),
             ttl=int(ttl),
+            token=int(token),
             time_ns=int(time),
         )
     return None

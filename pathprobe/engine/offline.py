@@ -15,6 +15,7 @@ from pathlib import Path
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.hops import control_label, hop_rows
 from pathprobe.core.ledger import Ledger
+from pathprobe.core.outcomes import NOT_SEEN
 from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
@@ -109,10 +110,12 @@ class _Reader:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
 
     def keep_back(self, note: KeptBack) -> None:
-        # Never on the wire: a token outside the 32 bits of any packet keeps it apart from those that were.
-        token = (1 << 32) + len(self.ledger)
-        probe = self._probe(note.kind, note.source_port, note.port, note.ttl, token)
-        self.ledger.not_sent(probe, self._seconds(note.time_ns), note.error)
+        probe = self._probe(note.kind, note.source_port, note.port, note.ttl, note.token)
+        now = self._seconds(note.time_ns)
+        if note.error == NOT_SEEN:
+            self.ledger.sent(probe, now)  # and no packet of it will be read, only what is said about it
+        else:
+            self.ledger.not_sent(probe, now, note.error)
 
     def _probe(self, kind: Kind, source_port: int, port: int, ttl: int, token: int) -> Probe:
         asked = self.asked
@@ -142,12 +145,14 @@ class _Reader:
 
 def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Result:
     reader = _Reader(asked)
-    for one in seen:
-        if asked.start_ns <= one.time_ns <= asked.end_ns:
+    timeline: list[_Seen | KeptBack] = [*kept_back, *seen]
+    for one in sorted(timeline, key=lambda one: one.time_ns):
+        if not asked.start_ns <= one.time_ns <= asked.end_ns:
+            continue
+        if isinstance(one, KeptBack):
+            reader.keep_back(one)
+        else:
             reader.take(one)
-    for note in kept_back:
-        if asked.start_ns <= note.time_ns <= asked.end_ns:
-            reader.keep_back(note)
     now = (asked.end_ns - asked.start_ns) / 1e9
     evidence = Evidence(
         target=asked.target,

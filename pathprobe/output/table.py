@@ -121,7 +121,7 @@ def _paragraph(label: str, sentences: list[str]) -> list[str]:
 
 
 def _foot(report: Report) -> str:
-    sent = sum(seen.outcome.name != "not-sent" for result in report.results for seen in result.observations)
+    sent = sum(seen.departed for result in report.results for seen in result.observations)
     text = f"{sent} {'packet' if sent == 1 else 'packets'} sent, {report.duration:.1f} s"
     lost = sum(result.frames_lost for result in report.results)
     if lost:

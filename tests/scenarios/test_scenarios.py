@@ -1,0 +1,33 @@
+"""Every network of the lab has its right verdict: simulated, and made of namespaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from pathprobe.lab import catalogue
+from pathprobe.lab.ask import ask_live, ask_simulated, differences, observed
+from pathprobe.lab.network import Lab
+
+SEEDS = range(3)
+
+#: Packets: a diagnosis of one port on a path of four hops sends fewer.
+BUDGET = 60
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_the_simulated_network_gives_the_right_verdict_whatever_the_dice(name: str) -> None:
+    scenario = catalogue.load(name)
+    for seed in SEEDS:
+        assert differences(scenario, ask_simulated(scenario, seed=seed)) == ()
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("lab_host")
+@pytest.mark.parametrize("name", catalogue.names())
+def test_the_real_network_gives_the_right_verdict_within_the_budget(name: str) -> None:
+    with Lab(catalogue.load(name)) as lab:
+        result = ask_live(lab)
+    assert differences(lab.scenario, result) == ()
+    assert observed(result.verdict) == observed(ask_simulated(lab.scenario).verdict)
+    assert len(result.observations) < BUDGET
+    assert result.frames_lost == 0
