@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pathprobe.core.report import Report, Vantage
 from pathprobe.engine.offline import analyze
 from pathprobe.lab.record import CAPTURE, EXPECTED
 from pathprobe.output.json import document
-from pathprobe.core.report import Report, Vantage
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 FIXTURES = sorted(path.parent for path in CAPTURES.glob(f"*/{EXPECTED}"))

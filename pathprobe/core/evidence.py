@@ -154,6 +154,14 @@ class Evidence:
             hops.add(self.distance)
         return min((hop for hop in hops if hop > beyond), default=None)
 
+    def crossing(self, beyond: int) -> int | None:
+        """The TTL at which a control is compared with a test that died after hop ``beyond``.
+
+        FULL_TTL where controls reached the target over a path whose length is not known.
+        """
+        hop = self.next_control_hop(beyond)
+        return FULL_TTL if hop is None and self.control_reaches_target else hop
+
     def address_at(self, ttl: int) -> str | None:
         """Who is at this hop: this host has no address here, the target its own, others as they answered."""
         if ttl == self.distance and not self.local:

@@ -6,7 +6,8 @@ The ledger keeps every probe and believes a packet only if it carries a probe's 
 SYN-ACK, RST          from the target, to the probe's port, acknowledging its sequence + 1
                       (RFC 9293 section 3.10.7.3)
 echo reply            identifier and sequence of the probe, from the address asked
-ICMP error            quotes the probe's 32-bit word at transport offset 4 and at least one of its ports
+ICMP error            quotes the probe's 32-bit word at transport offset 4 and at least one of its ports;
+                      or, where a box rewrote the sequence, its IP-ID and both its ports
 ====================  =========================================================================
 
 A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first
@@ -31,7 +32,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Quote, Tcp, TcpFlags
 from pathprobe.core.probes import Kind, Probe
 
 _REFUSALS: dict[Meaning, type[Rejected | Unreachable | TimeExceeded]] = {
@@ -39,6 +40,8 @@ _REFUSALS: dict[Meaning, type[Rejected | Unreachable | TimeExceeded]] = {
     Meaning.NO_ROUTE: Unreachable,
     Meaning.TIME_EXCEEDED: TimeExceeded,
 }
+
+_KINDS: dict[int, Kind] = {Protocol.TCP: Kind.TCP, Protocol.ICMP: Kind.ECHO, Protocol.ICMPV6: Kind.ECHO}
 
 _SEQUENCE_SPACE = 1 << 32
 
@@ -78,6 +81,7 @@ class Ledger:
         self.target = target
         self._entries: dict[int, _Entry] = {}
         self._by_token: dict[tuple[Kind, int], _Entry] = {}
+        self._by_identification: dict[tuple[int, int, int], _Entry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -87,6 +91,9 @@ class Ledger:
         entry = _Entry(probe=probe, sent=now)
         self._entries[probe.id] = entry
         self._by_token[probe.flow.kind, probe.token] = entry
+        if probe.flow.kind is Kind.TCP:
+            ports = probe.flow.source_port, probe.flow.destination_port
+            self._by_identification[(probe.identification, *ports)] = entry
 
     def not_sent(self, probe: Probe, now: float, error: str) -> None:
         """The kernel refused the probe with the errno called ``error``."""
@@ -160,22 +167,28 @@ class Ledger:
         return None if entry is None else (entry, Answered(**_reply(entry, packet, now)))
 
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
-        quote = error.quote
-        if quote is None or quote.word is None:
-            return None
-        kind = Kind.TCP if quote.protocol == Protocol.TCP else Kind.ECHO
-        entry = self._by_token.get((kind, quote.word))
-        if entry is None or entry.probe.flow.protocol != quote.protocol:
-            return None
-        # A NAT between us and the router rewrites one end of the quote, never our sequence too.
-        flow = entry.probe.flow
-        if kind is Kind.TCP and flow.source_port != quote.first and flow.destination_port != quote.second:
-            return None
+        entry = self._quoted(error.quote) if error.quote else None
         message = explain(packet.version, error.type, error.code)
         refusal = _REFUSALS.get(message.meaning)
-        if refusal is None:
+        if entry is None or error.quote is None or refusal is None:
             return None
-        return entry, refusal(**_reply(entry, packet, now), message=message, quote=quote)
+        return entry, refusal(**_reply(entry, packet, now), message=message, quote=error.quote)
+
+    def _quoted(self, quote: Quote) -> _Entry | None:
+        """The probe that an ICMP error gives back."""
+        if quote.word is None or quote.protocol not in _KINDS:
+            return None
+        kind = _KINDS[quote.protocol]
+        entry = self._by_token.get((kind, quote.word))
+        if kind is Kind.ECHO:
+            return entry
+        ports = quote.first or 0, quote.second or 0
+        if entry is None:
+            # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone (0: IPv6 has none).
+            return self._by_identification.get((quote.identification or 0, *ports))
+        # A NAT between us and the router rewrites one end of the quote, never our sequence too.
+        flow = entry.probe.flow
+        return entry if flow.source_port == ports[0] or flow.destination_port == ports[1] else None
 
 
 def _answers_ports(probe: Probe, segment: Tcp) -> bool:

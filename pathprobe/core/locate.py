@@ -57,7 +57,7 @@ class Origin:
 def locate_silence(evidence: Evidence) -> Silence:
     """The interval in which silent probes died, and how likely plain loss explains it."""
     last = evidence.reached(Role.TEST)
-    first = evidence.next_control_hop(last)
+    first = evidence.crossing(last)
     if evidence.local:
         return _local_silence(evidence)
     if first is None:
@@ -67,14 +67,15 @@ def locate_silence(evidence: Evidence) -> Silence:
     tests = tuple(seen for seen in evidence.tests if seen.probe.ttl >= first and evidence.is_silent(seen))
     controls = _working_controls(evidence, first)
     where, direction = _place(evidence, last, first)
-    location = Location(
-        where=where, direction=direction, last_good=_hop(evidence, last), first_bad=_hop(evidence, first)
-    )
+    first_bad = _hop(evidence, first) if first < FULL_TTL else None
+    location = Location(where=where, direction=direction, last_good=_hop(evidence, last), first_bad=first_bad)
     chance = max(_split(evidence, tests, controls), _split_at(evidence, tests, controls, first))
     return Silence(location=location, chance=chance, tests=tests, controls=controls)
 
 
 def _place(evidence: Evidence, last: int, first: int) -> tuple[Where, Direction | None]:
+    if first == FULL_TTL:
+        return Where.UNKNOWN, None
     if first != evidence.distance:
         return Where.PATH, Direction.FORWARD
     if last == first - 1:
@@ -111,7 +112,7 @@ def _split(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[O
 
 def _split_at(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...], ttl: int) -> float:
     """The same at one TTL, where it decides which hop is the first bad one; the target is all TTLs beyond."""
-    if ttl == evidence.distance:
+    if ttl in (evidence.distance, FULL_TTL):
         return 0.0
     return _split(
         evidence,

@@ -53,7 +53,7 @@ def interval(silence: Silence) -> tuple[Reason, ...]:
         case Where.LOCAL:
             claim = Claim.LOCAL_SILENCE
         case Where.UNKNOWN:
-            claim = Claim.BROAD_INTERVAL
+            claim = Claim.BROAD_INTERVAL if location.first_bad else Claim.NOT_TRACED
         case _:
             claim = Claim.INTERVAL
     return (reason(claim, silence.tests, **facts),)

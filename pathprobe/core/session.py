@@ -19,7 +19,7 @@ from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.situation import Question, Situation
-from pathprobe.core.strategy import Want, next_look, waits_for_neighbour, wanted
+from pathprobe.core.strategy import Want, is_over, next_look, wanted
 
 if TYPE_CHECKING:
     from random import Random
@@ -67,8 +67,7 @@ class Session:
 
     def done(self, now: float) -> bool:
         """Nothing is worth asking and nothing worth waiting for. Call it after step() gave nothing."""
-        situation = self._situation(now)
-        return situation.all_settled and not waits_for_neighbour(situation)
+        return is_over(self._situation(now))
 
     @property
     def constant_flow(self) -> Flow | None:

@@ -172,7 +172,8 @@ class Steps:
         if self.ended is not None:
             return min(self.ended, longest)
         if self.guess is not None:
-            return min(max(self.guess, self.settled + 1), self.guess + GAP, longest)
+            # The way out may be longer than the way back: go on while somebody answers.
+            return min(max(self.guess, self.settled + 1), max(self.guess, self.last_answer) + GAP, longest)
         ahead = self.settled + AHEAD
         if self.refused_at is not None:
             # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.

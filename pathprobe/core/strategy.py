@@ -13,7 +13,8 @@ sweep_port    TTL steps of that port where the tested one died
 compare       a closed port, when a reset may be a forgery: like is compared only with like
 confirm       the forged answer once more on a fresh port
 retry         fresh ports, only at the hop where the test died and the control did not
-patience      nothing passes at all: ask once a second until a router would have given up on its neighbour
+pauses        what only time can tell: a router gives up on its neighbour after three seconds, and
+              one that limits its ICMP has an answer to spare every second
 ============  =====================================================================================
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pathprobe.core.evidence import hops_back, kept_back, refusal_of
-from pathprobe.core.locate import origin_of
+from pathprobe.core.locate import locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps
@@ -38,6 +39,15 @@ PER_RETRY = 2
 
 #: Other ports to ask where echo is blocked: those that are most often let through.
 USUAL_PORTS = (443, 80, 22)
+
+#: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
+LIMITER_REFILL = 1.05
+
+#: Loss that strikes test and control alike must be less likely than this before the hop of a break is believed.
+ENOUGH = 0.05
+
+#: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
+MOST_PAIRS = 9
 
 #: Seconds between two questions while nothing answers at all.
 _PATIENCE_STEP = 1.0
@@ -110,7 +120,7 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     elif own.refused_at is not None:
         ends.append(own.refused_at + 1)
     elif own.guess is not None or lead.guess is not None:
-        ends.append(own.guess or lead.guess or 0)
+        ends.append(max(own.guess or lead.guess or 0, lead.last_answer))
     else:
         ends.append(max(own.last_answer, lead.last_answer) + GAP)
     return min(*ends, now.question.max_hops)
@@ -119,7 +129,7 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
 def _needs_other_port(now: Situation) -> bool:
     """Echo shows nothing about the target, and the verdict rests on a comparison."""
     evidence = now.evidence
-    if evidence.local or not now.question.trace or evidence.control_reaches_target:
+    if evidence.local or evidence.control_reaches_target:
         return False
     if any(isinstance(seen.outcome, Answered) for seen in evidence.tests):
         return False
@@ -201,18 +211,13 @@ def _confirm(now: Situation) -> Iterator[Want]:
 def _retry(now: Situation) -> Iterator[Want]:
     if not now.test_is_silent or not now.all_settled or len(now.directs) >= TRIES:
         return
-    crossing = now.evidence.next_control_hop(now.evidence.reached(Role.TEST)) if now.traced else None
-    control = _passing_control(now, crossing)
-    if now.traced and (crossing is None or control is None):
+    found = _break(now)
+    if found is None:
         return
+    crossing, kind, port = found
     yield _test(now, FULL_TTL, fresh=True)
-    if control is None:
-        return
-    kind, port = control
     if now.evidence.control_reaches_target:
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
-    if crossing is None:
-        return
     ttl = FULL_TTL if crossing == now.evidence.distance else crossing
     for _ in range(PER_RETRY):
         yield _test(now, ttl, fresh=True)
@@ -220,7 +225,7 @@ def _retry(now: Situation) -> Iterator[Want]:
 
 
 def _passing_control(now: Situation, crossing: int | None) -> tuple[Kind, int | None] | None:
-    """The kind of control that was seen to cross the break (or, for this host, to be answered)."""
+    """The kind of control that was seen to cross the break."""
     evidence = now.evidence
     crossed = evidence.control_passes_at(crossing) if crossing else ()
     for seen in crossed or tuple(one for one in evidence.controls if evidence.passes(one)):
@@ -229,28 +234,86 @@ def _passing_control(now: Situation, crossing: int | None) -> tuple[Kind, int | 
     return None
 
 
-def _patience(now: Situation) -> Iterator[Want]:
-    if not waits_for_neighbour(now):
-        return
-    times = [seen.sent for seen in now.directs]
-    late = now.has_passed(min(times) + NEIGHBOUR_LOOKUP - now.evidence.window)
-    if now.has_passed(max(times) + _PATIENCE_STEP) and not late:
-        yield _test(now, FULL_TTL, fresh=True)
-        if now.question.kind is not Kind.ECHO:
-            yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something worth waiting for: at ``due`` these probes are worth sending; none: only the waiting counts."""
+
+    due: float
+    wants: tuple[Want, ...] = ()
 
 
-def waits_for_neighbour(now: Situation) -> bool:
+def pauses(now: Situation) -> Iterator[Pause]:
+    """What waiting is worth, once everything asked so far has had its time."""
+    if now.test_is_silent and now.all_settled:
+        yield from _neighbour_lookup(now)
+        yield from _limited_hops(now)
+        yield from _limited_crossing(now)
+
+
+def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
     """Nothing gets through and nobody said why yet: the last router may still be looking for its neighbour."""
     evidence = now.evidence
     longest = now.question.longest_wait
-    if not now.test_is_silent or not now.question.trace or (longest is not None and longest < NEIGHBOUR_LOOKUP):
-        return False
+    if evidence.local or (longest is not None and longest < NEIGHBOUR_LOOKUP):
+        return
     if any(refusal_of(seen.outcome) for seen in evidence.observations):
-        return False
-    if evidence.next_control_hop(evidence.reached(Role.TEST)) is not None or evidence.control_reaches_target:
-        return False
-    return not now.has_passed(min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP)
+        return
+    if evidence.crossing(evidence.reached(Role.TEST)) is not None:
+        return
+    times = [seen.sent for seen in now.directs]
+    end, again = min(times) + NEIGHBOUR_LOOKUP, max(times) + _PATIENCE_STEP
+    if not now.has_passed(end):
+        yield Pause(end)
+        if again < end - evidence.window:
+            yield Pause(again, tuple(_direct_pair(now)))
+
+
+def _direct_pair(now: Situation) -> Iterator[Want]:
+    yield _test(now, FULL_TTL, fresh=True)
+    if now.question.kind is not Kind.ECHO:
+        yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
+
+
+def _limited_hops(now: Situation) -> Iterator[Pause]:
+    """A hop inside the interval that was silent for a control may only have used up its ICMP: once more, later."""
+    found = _break(now)
+    if found is None or found[0] == FULL_TTL:
+        return
+    crossing, kind, port = found
+    for ttl in range(now.evidence.reached(Role.TEST) + 1, crossing):
+        asked = now.evidence.at(Role.CONTROL, ttl)
+        if len(asked) == 1:
+            yield Pause(asked[0].sent + LIMITER_REFILL, (Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl),))
+
+
+def _limited_crossing(now: Situation) -> Iterator[Pause]:
+    """Controls at the break are answered now and then: pairs, a second apart, until chance is ruled out.
+
+    The test goes first: if the router's one answer a second is for it, the break is not there.
+    """
+    found = _break(now)
+    if found is None or found[0] in (FULL_TTL, now.evidence.distance):
+        return
+    crossing, kind, port = found
+    controls = now.evidence.at(Role.CONTROL, crossing)
+    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= ENOUGH:
+        return
+    due = max(seen.sent for seen in controls) + LIMITER_REFILL
+    control = Want(role=Role.CONTROL, kind=kind, port=port, ttl=crossing, fresh=kind is Kind.TCP)
+    yield Pause(due, (_test(now, crossing, fresh=True), control))
+
+
+def _break(now: Situation) -> tuple[int, Kind, int | None] | None:
+    """The TTL where the test died and a control did not, and that control; None where there is none."""
+    crossing = now.evidence.crossing(now.evidence.reached(Role.TEST))
+    control = _passing_control(now, crossing)
+    return None if crossing is None or control is None else (crossing, *control)
+
+
+def _paused(now: Situation) -> Iterator[Want]:
+    for pause in pauses(now):
+        if now.has_passed(pause.due):
+            yield from pause.wants
 
 
 def _test(now: Situation, ttl: int, *, fresh: bool = False) -> Want:
@@ -266,17 +329,19 @@ _RULES: tuple[Rule, ...] = (
     _compare,
     _confirm,
     _retry,
-    _patience,
+    _paused,
 )
 
 
 def next_look(now: Situation) -> float | None:
-    """When the passing of time alone may change what is wanted; None when nothing is pending."""
-    times = []
+    """When the passing of time alone may change what is wanted; None when nothing is worth waiting for."""
+    times = [pause.due for pause in pauses(now)]
     for seen in now.evidence.observations:
         if now.is_pending(seen):
             times += [seen.sent + now.quick, seen.sent + now.evidence.window]
-    if waits_for_neighbour(now):
-        times += [max(seen.sent for seen in now.directs) + _PATIENCE_STEP]
-        times += [min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP]
     return min((time for time in times if not now.has_passed(time)), default=None)
+
+
+def is_over(now: Situation) -> bool:
+    """Nothing that may still come can change the verdict, provided that nothing is wanted now."""
+    return now.all_settled and all(now.has_passed(pause.due) for pause in pauses(now))

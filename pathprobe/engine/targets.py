@@ -89,6 +89,8 @@ def resolve(wanted: Wanted, *, protocol: str, family: int | None = None) -> Iter
 def _address(host: str, family: int | None) -> str:
     bare = host.partition("%")[0]
     if (literal := _literal(bare)) is not None:
+        if literal.is_multicast or literal.is_unspecified or str(literal) == "255.255.255.255":
+            raise Unresolvable(f"{host} is not the address of one host: name the host that should answer")
         if family not in (None, literal.version):
             raise Unresolvable(f"{host} is an IPv{literal.version} address and -{family} was asked for")
         return str(literal)

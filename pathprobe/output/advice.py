@@ -66,9 +66,12 @@ def _ask_for_rule(result: Result) -> str:
         return f"Ask who runs {maker(location)} for {rule}."
     good, bad = location.last_good, location.first_bad
     if location.where is Where.UNKNOWN:
+        blame = "look at nft list ruleset here, then ask who runs the routers on the way"
+        if good is not None and good.ttl:
+            blame = f"ask who runs {place(good)} and the routers behind it"
         return (
             f"On {target.address}: tcpdump -ni any {_filter(result)} while this runs again - if nothing arrives,"
-            f" {_blame(good)}, and those behind it, for {rule}."
+            f" {blame} for {rule}."
         )
     if good is not None and good.ttl == 0:
         return f"Look on this host (nft list ruleset), then ask who runs {place(bad)} for {rule}."

@@ -37,7 +37,7 @@ _CLAIMS = {
     Claim.NO_NEIGHBOUR: "No packet of any kind was seen to leave: the next hop's link address is not known.",
     Claim.GAVE_UP: "This host's own kernel gave up on {probes} and told itself so: ICMP {message}.",
     Claim.EXPIRED_AT_FULL_TTL: f"{{probes}} ran out of a TTL of {FULL_TTL} at {{source}}.",
-    Claim.NOT_TRACED: "The path was not traced, so there is no telling where they died.",
+    Claim.NOT_TRACED: "The path was not traced that far, so there is no telling where they died.",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }
 

@@ -126,7 +126,7 @@ def _drop(result: Result) -> str:
         case _ if location.first_bad:
             return f"dropped silently between {good} and {bad}; the hops in between answer nobody"
         case _:
-            return "no answer; the path was not traced" if not result.control else f"no answer from beyond {good}"
+            return f"dropped silently somewhere beyond {good}"
 
 
 def summary(result: Result) -> str:
