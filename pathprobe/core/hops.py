@@ -45,14 +45,15 @@ def _address(evidence: Evidence, verdict: Verdict, ttl: int) -> str | None:
 
 def _leg(evidence: Evidence, role: Role, ttl: int, distance: int | None) -> Leg | None:
     seen = list(evidence.at(role, ttl))
-    if ttl == distance:
-        seen += [one for one in evidence.of(role) if one.probe.is_direct and _concerns_target(evidence, one)]
+    seen += [one for one in evidence.of(role) if one.probe.is_direct and _ended_at(evidence, one, distance) == ttl]
     return leg_of(seen) if seen else None
 
 
-def _concerns_target(evidence: Evidence, seen: Observation) -> bool:
-    """A full-TTL probe that the target answered or nobody did; one that a router refused died earlier."""
-    return evidence.from_target(seen) or not isinstance(seen.outcome, Reply)
+def _ended_at(evidence: Evidence, seen: Observation, distance: int | None) -> int | None:
+    """The hop that a full-TTL probe counts for: the target's, or that of the router which refused it."""
+    if isinstance(seen.outcome, Reply) and not evidence.from_target(seen):
+        return evidence.hop_of(seen.outcome.source)
+    return distance
 
 
 def leg_of(seen: Iterable[Observation]) -> Leg:
@@ -71,5 +72,5 @@ def leg_of(seen: Iterable[Observation]) -> Leg:
 def control_label(evidence: Evidence) -> str:
     """What the control was: the kinds that were answered, else all that were asked."""
     answered = [one for one in evidence.controls if isinstance(one.outcome, Reply)]
-    kinds = dict.fromkeys(one.probe.flow.label for one in answered or evidence.controls)
-    return ", ".join(kinds)
+    kinds = list(dict.fromkeys(one.probe.flow.label for one in answered or evidence.controls))
+    return ", ".join(kinds[:2]) + (f", {len(kinds) - 2} more" if len(kinds) > 2 else "")

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pathprobe.core.evidence import hops_back, kept_back, refusal_of
+from pathprobe.core.evidence import Observation, hops_back, kept_back, refusal_of
 from pathprobe.core.locate import locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
@@ -49,8 +49,9 @@ ENOUGH = 0.05
 #: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
 MOST_PAIRS = 9
 
-#: Seconds between two questions while nothing answers at all.
-_PATIENCE_STEP = 1.0
+#: The same for errors about a missing route, which Linux charges twice, first in ip_error (net/ipv4/route.c):
+#: a prober that asks once a second is never answered again.
+ROUTE_ERROR_REFILL = 2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ def _lead(now: Situation) -> Iterator[Want]:
 def _follow(now: Situation) -> Iterator[Want]:
     if not now.traced or now.question.kind is Kind.ECHO or not now.evidence.observations:
         return
-    if all(kept_back(seen) and now.is_settled(seen) for seen in now.directs):
+    if all(kept_back(seen) and now.is_settled(seen) for seen in now.directs) or _refuser_is_placed(now):
         return
     lead = Steps(now, *now.leader)
     own = Steps(now, Role.TEST, now.question.kind, now.question.port)
@@ -107,7 +108,7 @@ def _follow(now: Situation) -> Iterator[Want]:
         if own.asked_at(ttl):
             continue
         known = lead.asked_at(ttl)
-        if known and not all(now.is_settled(seen, now.quick) for seen in known):
+        if not all(now.is_settled(seen, now.quick) for seen in known) or (not known and ttl <= lead.ceiling):
             return
         yield _test(now, ttl)
 
@@ -124,6 +125,19 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     else:
         ends.append(max(own.last_answer, lead.last_answer) + GAP)
     return min(*ends, now.question.max_hops)
+
+
+def _refuser_is_placed(now: Situation) -> bool:
+    """The box that refuses the port is known with its hop: more probes would only use up its ICMP."""
+    evidence = now.evidence
+    for seen in now.directs:
+        refusal = refusal_of(seen.outcome)
+        if refusal is None:
+            continue
+        if refusal.source == evidence.target:
+            return evidence.distance is not None and hops_back(refusal.ttl) == Steps(now, *now.leader).guess
+        return evidence.hop_of(refusal.source) is not None
+    return False
 
 
 def _needs_other_port(now: Situation) -> bool:
@@ -260,30 +274,41 @@ def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
         return
     if evidence.crossing(evidence.reached(Role.TEST)) is not None:
         return
-    times = [seen.sent for seen in now.directs]
-    end, again = min(times) + NEIGHBOUR_LOOKUP, max(times) + _PATIENCE_STEP
-    if not now.has_passed(end):
-        yield Pause(end)
-        if again < end - evidence.window:
-            yield Pause(again, tuple(_direct_pair(now)))
-
-
-def _direct_pair(now: Situation) -> Iterator[Want]:
-    yield _test(now, FULL_TTL, fresh=True)
-    if now.question.kind is not Kind.ECHO:
-        yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
+    end = min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP
+    if now.has_passed(end):
+        return
+    yield Pause(end)
+    again = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
+    if again < end - evidence.window:
+        yield Pause(again, (_test(now, FULL_TTL, fresh=True),))
 
 
 def _limited_hops(now: Situation) -> Iterator[Pause]:
-    """A hop inside the interval that was silent for a control may only have used up its ICMP: once more, later."""
+    """A hop around the break that left a probe unanswered may only have used up its ICMP: once more, later.
+
+    The test goes first: if that hop refuses it, its one message is to say so.
+    """
     found = _break(now)
-    if found is None or found[0] == FULL_TTL:
+    if found is None:
         return
     crossing, kind, port = found
-    for ttl in range(now.evidence.reached(Role.TEST) + 1, crossing):
-        asked = now.evidence.at(Role.CONTROL, ttl)
-        if len(asked) == 1:
-            yield Pause(asked[0].sent + LIMITER_REFILL, (Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl),))
+    last = now.evidence.reached(Role.TEST)
+    beyond = crossing if crossing < FULL_TTL else last + 1
+    limited = {ttl: asked for ttl in range(max(last, 1), beyond) if (asked := _unanswered_once(now, ttl, last))}
+    if limited:
+        due = max(seen.sent for asked in limited.values() for seen in asked) + LIMITER_REFILL
+        controls = (Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl) for ttl in limited)
+        yield Pause(due, (_test(now, FULL_TTL, fresh=True), *controls))
+
+
+def _unanswered_once(now: Situation, ttl: int, last: int) -> tuple[Observation, ...]:
+    """The probes that ran out of TTL at a hop, if it left one unanswered and was not asked again later."""
+    asked = now.evidence.at(Role.CONTROL, ttl)
+    if ttl == last:
+        asked += now.evidence.at(Role.TEST, ttl)
+    times = [seen.sent for seen in asked]
+    silent = any(now.evidence.is_silent(seen) for seen in asked)
+    return asked if silent and max(times) - min(times) < LIMITER_REFILL else ()
 
 
 def _limited_crossing(now: Situation) -> Iterator[Pause]:
