@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.probes import Flow, Kind, Probe, Role
-from pathprobe.core.situation import Question, Situation
-from pathprobe.core.strategy import Want, is_over, next_look, wanted
+from pathprobe.core.situation import Question, Situation, Want
+from pathprobe.core.strategy import is_over, next_look, wanted
 
 if TYPE_CHECKING:
     from random import Random

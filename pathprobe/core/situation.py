@@ -36,6 +36,17 @@ class Question:
     longest_wait: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow."""
+
+    role: Role
+    kind: Kind
+    port: int | None
+    ttl: int
+    fresh: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """The evidence at ``now``, as the rules ask about it."""
@@ -113,6 +124,25 @@ class Situation:
     def refused_by_kernel(self) -> bool:
         """The kernel said no to the port's own probes: it will not think better of it."""
         return any(kept_back(seen) and not self.is_pending(seen) for seen in self.directs)
+
+    def test(self, ttl: int, *, fresh: bool = False) -> Want:
+        """A probe of the port in question."""
+        return Want(role=Role.TEST, kind=self.question.kind, port=self.question.port, ttl=ttl, fresh=fresh)
+
+    @property
+    def broken_at(self) -> tuple[int, Kind, int | None] | None:
+        """The TTL where the test died and a control did not, and that control; None where there is none."""
+        evidence = self.evidence
+        crossing = evidence.crossing(evidence.reached(Role.TEST))
+        if crossing is None:
+            return None
+        crossed = evidence.control_passes_at(crossing) or tuple(
+            seen for seen in evidence.controls if evidence.passes(seen)
+        )
+        if not crossed:
+            return None
+        flow = crossed[0].probe.flow
+        return crossing, flow.kind, flow.destination_port if flow.kind is Kind.TCP else None
 
     @property
     def all_settled(self) -> bool:

@@ -21,14 +21,13 @@ pauses        what only time can tell: a router gives up on its neighbour after 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from pathprobe.core.evidence import Observation, hops_back, kept_back, refusal_of
-from pathprobe.core.locate import locate_silence, origin_of
+from pathprobe.core.evidence import hops_back, kept_back, refusal_of
+from pathprobe.core.locate import origin_of
 from pathprobe.core.outcomes import Answered, Reset
+from pathprobe.core.pauses import pauses
 from pathprobe.core.probes import FULL_TTL, Kind, Role
-from pathprobe.core.situation import AHEAD, GAP, Situation, Steps
-from pathprobe.core.timing import NEIGHBOUR_LOOKUP
+from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
@@ -39,30 +38,6 @@ PER_RETRY = 2
 
 #: Other ports to ask where echo is blocked: those that are most often let through.
 USUAL_PORTS = (443, 80, 22)
-
-#: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
-LIMITER_REFILL = 1.05
-
-#: Loss that strikes test and control alike must be less likely than this before the hop of a break is believed.
-ENOUGH = 0.05
-
-#: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
-MOST_PAIRS = 9
-
-#: The same for errors about a missing route, which Linux charges twice, first in ip_error (net/ipv4/route.c):
-#: a prober that asks once a second is never answered again.
-ROUTE_ERROR_REFILL = 2.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
-    """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow."""
-
-    role: Role
-    kind: Kind
-    port: int | None
-    ttl: int
-    fresh: bool = False
 
 
 Rule = Callable[[Situation], Iterator[Want]]
@@ -76,7 +51,7 @@ def wanted(situation: Situation) -> list[Want]:
 def _opening(now: Situation) -> Iterator[Want]:
     if now.evidence.observations:
         return
-    yield _test(now, FULL_TTL, fresh=True)
+    yield now.test(FULL_TTL, fresh=True)
     if now.question.kind is not Kind.ECHO:
         yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
     if now.traced:
@@ -110,7 +85,7 @@ def _follow(now: Situation) -> Iterator[Want]:
         known = lead.asked_at(ttl)
         if not all(now.is_settled(seen, now.quick) for seen in known) or (not known and ttl <= lead.ceiling):
             return
-        yield _test(now, ttl)
+        yield now.test(ttl)
 
 
 def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
@@ -217,132 +192,31 @@ def _confirm(now: Situation) -> Iterator[Want]:
         return
     origin = origin_of(now.evidence, seen)
     if origin.by_target is False:
-        yield _test(now, FULL_TTL, fresh=True)
+        yield now.test(FULL_TTL, fresh=True)
         if origin.first_ttl < FULL_TTL:
-            yield _test(now, origin.first_ttl, fresh=True)
+            yield now.test(origin.first_ttl, fresh=True)
 
 
 def _retry(now: Situation) -> Iterator[Want]:
     if not now.test_is_silent or not now.all_settled or len(now.directs) >= TRIES:
         return
-    found = _break(now)
+    found = now.broken_at
     if found is None:
         return
     crossing, kind, port = found
-    yield _test(now, FULL_TTL, fresh=True)
+    yield now.test(FULL_TTL, fresh=True)
     if now.evidence.control_reaches_target:
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
     ttl = FULL_TTL if crossing == now.evidence.distance else crossing
     for _ in range(PER_RETRY):
-        yield _test(now, ttl, fresh=True)
+        yield now.test(ttl, fresh=True)
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP)
-
-
-def _passing_control(now: Situation, crossing: int | None) -> tuple[Kind, int | None] | None:
-    """The kind of control that was seen to cross the break."""
-    evidence = now.evidence
-    crossed = evidence.control_passes_at(crossing) if crossing else ()
-    for seen in crossed or tuple(one for one in evidence.controls if evidence.passes(one)):
-        flow = seen.probe.flow
-        return flow.kind, (flow.destination_port if flow.kind is Kind.TCP else None)
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Something worth waiting for: at ``due`` these probes are worth sending; none: only the waiting counts."""
-
-    due: float
-    wants: tuple[Want, ...] = ()
-
-
-def pauses(now: Situation) -> Iterator[Pause]:
-    """What waiting is worth, once everything asked so far has had its time."""
-    if now.test_is_silent and now.all_settled:
-        yield from _neighbour_lookup(now)
-        yield from _limited_hops(now)
-        yield from _limited_crossing(now)
-
-
-def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
-    """Nothing gets through and nobody said why yet: the last router may still be looking for its neighbour."""
-    evidence = now.evidence
-    longest = now.question.longest_wait
-    if evidence.local or (longest is not None and longest < NEIGHBOUR_LOOKUP):
-        return
-    if any(refusal_of(seen.outcome) for seen in evidence.observations):
-        return
-    if evidence.crossing(evidence.reached(Role.TEST)) is not None:
-        return
-    end = min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP
-    if now.has_passed(end):
-        return
-    yield Pause(end)
-    again = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
-    if again < end - evidence.window:
-        yield Pause(again, (_test(now, FULL_TTL, fresh=True),))
-
-
-def _limited_hops(now: Situation) -> Iterator[Pause]:
-    """A hop around the break that left a probe unanswered may only have used up its ICMP: once more, later.
-
-    The test goes first: if that hop refuses it, its one message is to say so.
-    """
-    found = _break(now)
-    if found is None:
-        return
-    crossing, kind, port = found
-    last = now.evidence.reached(Role.TEST)
-    beyond = crossing if crossing < FULL_TTL else last + 1
-    limited = {ttl: asked for ttl in range(max(last, 1), beyond) if (asked := _unanswered_once(now, ttl, last))}
-    if limited:
-        due = max(seen.sent for asked in limited.values() for seen in asked) + LIMITER_REFILL
-        controls = (Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl) for ttl in limited)
-        yield Pause(due, (_test(now, FULL_TTL, fresh=True), *controls))
-
-
-def _unanswered_once(now: Situation, ttl: int, last: int) -> tuple[Observation, ...]:
-    """The probes that ran out of TTL at a hop, if it left one unanswered and was not asked again later."""
-    asked = now.evidence.at(Role.CONTROL, ttl)
-    if ttl == last:
-        asked += now.evidence.at(Role.TEST, ttl)
-    times = [seen.sent for seen in asked]
-    silent = any(now.evidence.is_silent(seen) for seen in asked)
-    return asked if silent and max(times) - min(times) < LIMITER_REFILL else ()
-
-
-def _limited_crossing(now: Situation) -> Iterator[Pause]:
-    """Controls at the break are answered now and then: pairs, a second apart, until chance is ruled out.
-
-    The test goes first: if the router's one answer a second is for it, the break is not there.
-    """
-    found = _break(now)
-    if found is None or found[0] in (FULL_TTL, now.evidence.distance):
-        return
-    crossing, kind, port = found
-    controls = now.evidence.at(Role.CONTROL, crossing)
-    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= ENOUGH:
-        return
-    due = max(seen.sent for seen in controls) + LIMITER_REFILL
-    control = Want(role=Role.CONTROL, kind=kind, port=port, ttl=crossing, fresh=kind is Kind.TCP)
-    yield Pause(due, (_test(now, crossing, fresh=True), control))
-
-
-def _break(now: Situation) -> tuple[int, Kind, int | None] | None:
-    """The TTL where the test died and a control did not, and that control; None where there is none."""
-    crossing = now.evidence.crossing(now.evidence.reached(Role.TEST))
-    control = _passing_control(now, crossing)
-    return None if crossing is None or control is None else (crossing, *control)
 
 
 def _paused(now: Situation) -> Iterator[Want]:
     for pause in pauses(now):
         if now.has_passed(pause.due):
             yield from pause.wants
-
-
-def _test(now: Situation, ttl: int, *, fresh: bool = False) -> Want:
-    return Want(role=Role.TEST, kind=now.question.kind, port=now.question.port, ttl=ttl, fresh=fresh)
 
 
 _RULES: tuple[Rule, ...] = (

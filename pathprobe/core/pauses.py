@@ -1,0 +1,110 @@
+"""What can only time tell?
+
+A router gives up on its neighbour after three seconds and only then says so. One that limits its ICMP has
+an answer to spare every second. When everything asked so far has had its time and the port stays silent,
+these are worth waiting for; nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pathprobe.core.evidence import Observation, refusal_of
+from pathprobe.core.locate import locate_silence
+from pathprobe.core.probes import FULL_TTL, Kind, Role
+from pathprobe.core.situation import Situation, Want
+from pathprobe.core.timing import NEIGHBOUR_LOOKUP
+
+#: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
+LIMITER_REFILL = 1.05
+
+#: Loss that strikes test and control alike must be less likely than this before the hop of a break is believed.
+ENOUGH = 0.05
+
+#: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
+MOST_PAIRS = 9
+
+#: The same for errors about a missing route, which Linux charges twice, first in ip_error (net/ipv4/route.c):
+#: a prober that asks once a second is never answered again.
+ROUTE_ERROR_REFILL = 2.2
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something worth waiting for: at ``due`` these probes are worth sending; none: only the waiting counts."""
+
+    due: float
+    wants: tuple[Want, ...] = ()
+
+
+def pauses(now: Situation) -> Iterator[Pause]:
+    """What waiting is worth, once everything asked so far has had its time."""
+    if now.test_is_silent and now.all_settled:
+        yield from _neighbour_lookup(now)
+        yield from _limited_hops(now)
+        yield from _limited_crossing(now)
+
+
+def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
+    """Nothing gets through and nobody said why yet: the last router may still be looking for its neighbour."""
+    evidence = now.evidence
+    longest = now.question.longest_wait
+    if evidence.local or (longest is not None and longest < NEIGHBOUR_LOOKUP):
+        return
+    if any(refusal_of(seen.outcome) for seen in evidence.observations):
+        return
+    if evidence.crossing(evidence.reached(Role.TEST)) is not None:
+        return
+    end = min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP
+    if now.has_passed(end):
+        return
+    yield Pause(end)
+    again = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
+    if again < end - evidence.window:
+        yield Pause(again, (now.test(FULL_TTL, fresh=True),))
+
+
+def _limited_hops(now: Situation) -> Iterator[Pause]:
+    """A hop around the break that left a probe unanswered may only have used up its ICMP: once more, later.
+
+    The test goes first: if that hop refuses it, its one message is to say so.
+    """
+    found = now.broken_at
+    if found is None:
+        return
+    crossing, kind, port = found
+    last = now.evidence.reached(Role.TEST)
+    beyond = crossing if crossing < FULL_TTL else last + 1
+    limited = {ttl: asked for ttl in range(max(last, 1), beyond) if (asked := _unanswered_once(now, ttl, last))}
+    if limited:
+        due = max(seen.sent for asked in limited.values() for seen in asked) + LIMITER_REFILL
+        controls = (Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl) for ttl in limited)
+        yield Pause(due, (now.test(FULL_TTL, fresh=True), *controls))
+
+
+def _unanswered_once(now: Situation, ttl: int, last: int) -> tuple[Observation, ...]:
+    """The probes that ran out of TTL at a hop, if it left one unanswered and was not asked again later."""
+    asked = now.evidence.at(Role.CONTROL, ttl)
+    if ttl == last:
+        asked += now.evidence.at(Role.TEST, ttl)
+    times = [seen.sent for seen in asked]
+    silent = any(now.evidence.is_silent(seen) for seen in asked)
+    return asked if silent and max(times) - min(times) < LIMITER_REFILL else ()
+
+
+def _limited_crossing(now: Situation) -> Iterator[Pause]:
+    """Controls at the break are answered now and then: pairs, a second apart, until chance is ruled out.
+
+    The test goes first: if the router's one answer a second is for it, the break is not there.
+    """
+    found = now.broken_at
+    if found is None or found[0] in (FULL_TTL, now.evidence.distance):
+        return
+    crossing, kind, port = found
+    controls = now.evidence.at(Role.CONTROL, crossing)
+    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= ENOUGH:
+        return
+    due = max(seen.sent for seen in controls) + LIMITER_REFILL
+    control = Want(role=Role.CONTROL, kind=kind, port=port, ttl=crossing, fresh=kind is Kind.TCP)
+    yield Pause(due, (now.test(crossing, fresh=True), control))
