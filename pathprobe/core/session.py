@@ -69,11 +69,6 @@ class Session:
         """Nothing is worth asking and nothing worth waiting for. Call it after step() gave nothing."""
         return is_over(self._situation(now))
 
-    @property
-    def constant_flow(self) -> Flow | None:
-        """The flow of the port's own TTL steps."""
-        return self._flows.get((Role.TEST, self.question.kind, self.question.port, False))
-
     def _situation(self, now: float) -> Situation:
         return Situation(self.question, self.evidence(now), now)
 

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 
-from pathprobe.core.hops import control_label, hop_rows
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.packets import Protocol
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, Target
+from pathprobe.core.results import result_of
 from pathprobe.core.session import Session
 from pathprobe.core.situation import Question
-from pathprobe.core.verdict import conclude
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
 from pathprobe.net.ports import ReservedPorts
@@ -67,7 +66,7 @@ async def diagnose(
             crafter = Crafter(mtu=route.mtu if route else 1500, timestamp=time.monotonic_ns() // 1_000_000 % (1 << 32))
             diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
             await pump(diagnosis, network, interrupted)
-            result = _result(target, session, network.now, started)
+            result = result_of(target, session.evidence(network.now), started=started, duration=network.now)
             if recorder:
                 result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
             return replace(result, frames_lost=network.lost), route
@@ -87,7 +86,7 @@ def simulate(
     """Ask about one target on a simulated network; the same seed gives the same packets."""
     session, ledger = _session(target, source, options, tuple(range(40001, 40001 + SOURCE_PORTS)), Random(seed))
     pump_jumping(Diagnosis(session, ledger, network, Crafter(), recorder=recorder), network)
-    result = _result(target, session, network.now, network.epoch)
+    result = result_of(target, session.evidence(network.now), started=network.epoch, duration=network.now)
     if recorder:
         result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
     return result
@@ -130,21 +129,3 @@ def _session(
     )
     ledger = Ledger(target.address)
     return Session(question, ledger, ports, rng), ledger
-
-
-def _result(target: Target, session: Session, now: float, started: float) -> Result:
-    evidence = session.evidence(now)
-    verdict = conclude(evidence)
-    flow = session.constant_flow
-    return Result(
-        target=target,
-        verdict=verdict,
-        hops=hop_rows(evidence, verdict),
-        control=control_label(evidence),
-        source=evidence.source,
-        source_port=flow.source_port if flow else None,
-        observations=evidence.observations,
-        started=started,
-        duration=now,
-        window=evidence.window,
-    )

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathprobe.core.evidence import Evidence
-from pathprobe.core.hops import control_label, hop_rows
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.outcomes import NOT_SEEN
 from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags
-from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
+from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
-from pathprobe.core.verdict import conclude
+from pathprobe.core.results import result_of
 from pathprobe.engine.notes import Asked, KeptBack, read_note
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
@@ -160,24 +159,6 @@ def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) 
         observations=reader.ledger.observations(now),
         longest_wait=asked.window,
     )
-    verdict = conclude(evidence)
-    port = asked.port or None
-    return Result(
-        target=Target(given=asked.target, address=asked.target, port=port, protocol=asked.kind),
-        verdict=verdict,
-        hops=hop_rows(evidence, verdict),
-        control=control_label(evidence),
-        source=asked.source,
-        source_port=_sweep_port(evidence),
-        observations=evidence.observations,
-        started=asked.start_ns / 1e9,
-        duration=now,
-        window=evidence.window,
-        frames=reader.frames,
-    )
-
-
-def _sweep_port(evidence: Evidence) -> int | None:
-    """The source port of the tested port's own TTL steps."""
-    stepped = (seen.probe.flow for seen in evidence.tests if seen.probe.ttl < FULL_TTL)
-    return next((flow.source_port for flow in stepped if flow.kind is Kind.TCP), None)
+    target = Target(given=asked.target, address=asked.target, port=asked.port or None, protocol=asked.kind)
+    result = result_of(target, evidence, started=asked.start_ns / 1e9, duration=now)
+    return replace(result, frames=reader.frames)
