@@ -12,6 +12,9 @@ from pathprobe.core.timing import grace
 #: TTL steps that the leader may be ahead of what is known: a short burst, yet one round trip for most paths.
 AHEAD = 3
 
+#: The same where the target's answer shows how far away it seems to be: a guess, which may be far too large.
+MOST_AHEAD = 10
+
 #: Silent hops in a row after which nobody is expected to answer any more (scamper's default is 5 with retries).
 GAP = 4
 
@@ -203,7 +206,8 @@ class Steps:
             return min(self.ended, longest)
         if self.guess is not None:
             # The way out may be longer than the way back: go on while somebody answers.
-            return min(max(self.guess, self.settled + 1), max(self.guess, self.last_answer) + GAP, longest)
+            ahead = min(max(self.guess, self.settled + 1), self.settled + MOST_AHEAD)
+            return min(ahead, max(self.guess, self.last_answer) + GAP, longest)
         ahead = self.settled + AHEAD
         if self.refused_at is not None:
             # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.

@@ -8,6 +8,7 @@ opening       the port itself and a control with full TTLs, and the first TTL st
 lead          TTL steps of the leading role (echo, which burdens nobody) up to the target
 follow        the port's own TTL steps, one constant flow, each as soon as the leader knows that hop:
               so at most one step reaches the target
+distance      once more just before the target, where nothing proves that it is not nearer
 other_ports   another port as control, where echo does not get through
 sweep_port    TTL steps of that port where the tested one died
 compare       a closed port, when a reset may be a forgery: like is compared only with like
@@ -23,14 +24,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pathprobe.core.evidence import hops_back, kept_back, refusal_of
-from pathprobe.core.locate import origin_of
+from pathprobe.core.locate import locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Reset
-from pathprobe.core.pauses import pauses
+from pathprobe.core.pauses import ENOUGH, pauses
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
+
+#: The same where controls are lost as well, until loss alone is ruled out.
+MOST_TRIES = 13
 
 #: Probes of each role at the first bad hop in a retry: with the first try 5 against 5, and 5 is
 #: what one router's ICMP limit lets pass in a burst (Linux: 6, net/ipv4/icmp.c XRLIM_BURST_FACTOR).
@@ -100,6 +104,19 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     else:
         ends.append(max(own.last_answer, lead.last_answer) + GAP)
     return min(*ends, now.question.max_hops)
+
+
+def _distance(now: Situation) -> Iterator[Want]:
+    """The distance is the smallest TTL that drew the target's answer: a lost answer would make it too large."""
+    distance = now.evidence.distance
+    if not distance or distance == 1 or not now.all_settled:
+        return
+    before = distance - 1
+    if before in now.evidence.responders or len(now.evidence.at(Role.CONTROL, before)) >= TRIES:
+        return
+    flow = next(seen.probe.flow for seen in now.evidence.at(Role.CONTROL, distance) if now.evidence.passes(seen))
+    port = flow.destination_port if flow.kind is Kind.TCP else None
+    yield Want(role=Role.CONTROL, kind=flow.kind, port=port, ttl=before)
 
 
 def _refuser_is_placed(now: Situation) -> bool:
@@ -198,12 +215,12 @@ def _confirm(now: Situation) -> Iterator[Want]:
 
 
 def _retry(now: Situation) -> Iterator[Want]:
-    if not now.test_is_silent or not now.all_settled or len(now.directs) >= TRIES:
-        return
     found = now.broken_at
-    if found is None:
+    if found is None or not now.test_is_silent or not now.all_settled:
         return
     crossing, kind, port = found
+    if len(now.directs) >= TRIES and not _loss_may_explain_it(now, crossing):
+        return
     yield now.test(FULL_TTL, fresh=True)
     if now.evidence.control_reaches_target:
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
@@ -211,6 +228,13 @@ def _retry(now: Situation) -> Iterator[Want]:
     for _ in range(PER_RETRY):
         yield now.test(ttl, fresh=True)
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP)
+
+
+def _loss_may_explain_it(now: Situation, crossing: int) -> bool:
+    """Controls are lost too: then a few more tries, where no router's ICMP limit is in play."""
+    if crossing not in (FULL_TTL, now.evidence.distance) or len(now.directs) >= MOST_TRIES:
+        return False
+    return locate_silence(now.evidence).chance > ENOUGH
 
 
 def _paused(now: Situation) -> Iterator[Want]:
@@ -223,6 +247,7 @@ _RULES: tuple[Rule, ...] = (
     _opening,
     _lead,
     _follow,
+    _distance,
     _other_ports,
     _sweep_port,
     _compare,

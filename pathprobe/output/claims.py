@@ -19,7 +19,7 @@ _CLAIMS = {
     Claim.CONTROL_REFUSED: "{source} also refused {controls} ({service}): ICMP {message}.",
     Claim.CONTROL_SILENT: "{controls} of other kinds ({kinds}) died there too: it is not about this port alone.",
     Claim.INTERVAL: "A drop shows as an interval: the rule is on the way out of {good} or on the way in to {bad}.",
-    Claim.BROAD_INTERVAL: "The hops in between answer nobody, so the rule may be on any box from {good} to {bad},"
+    Claim.BROAD_INTERVAL: "The hops in between answered nobody, so the rule may be on any box from {good} to {bad},"
     " or on the way back.",
     Claim.TARGET_EDGE: "From here these cannot be told apart: a rule on the way out of {good}, the firewall of {bad},"
     " an answer lost on the way back.",
@@ -76,4 +76,4 @@ def _end(facts: _Facts, name: str) -> str:
 
 def _silent_hops(facts: _Facts) -> str:
     hops = facts.get("hops")
-    return f"Hop {hops} answers nobody" if facts.get("hop_count") == 1 else f"Hops {hops} answer nobody"
+    return f"Hop {hops} answered nobody" if facts.get("hop_count") == 1 else f"Hops {hops} answered nobody"

@@ -6,8 +6,6 @@ colour only where the caller says that there is a terminal.
 
 from __future__ import annotations
 
-from statistics import median
-
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
@@ -88,7 +86,7 @@ def _cells(leg: Leg | None) -> tuple[str, str]:
     count = f"{leg.answered}/{leg.sent}"
     ends = [name for name in leg.outcomes if name in ("reset", "reject", "unreachable", "not-sent")]
     if leg.rtt_ms:
-        return _milliseconds(median(leg.rtt_ms)) + (f" {ends[0]}" if ends else ""), count
+        return _milliseconds(min(leg.rtt_ms)) + (f" {ends[0]}" if ends else ""), count
     return (ends[0] if ends else "silent"), count
 
 
@@ -106,7 +104,7 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
     legs = [leg for leg in (row.test, row.control) if leg]
     farther = any(later.ttl > row.ttl and later.address for later in result.hops)
     if farther and legs and not any(leg.answered for leg in legs):
-        return "answers nobody"
+        return "answered nobody"
     return ""
 
 

@@ -124,7 +124,7 @@ def _drop(result: Result) -> str:
         case Where.PATH:
             return f"dropped silently between {good} and {bad}"
         case _ if location.first_bad:
-            return f"dropped silently between {good} and {bad}; the hops in between answer nobody"
+            return f"dropped silently between {good} and {bad}; the hops in between answered nobody"
         case _:
             return f"dropped silently somewhere beyond {good}"
 
