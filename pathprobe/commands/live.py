@@ -50,11 +50,11 @@ def run(
     try:
         keeper = recorder(write) if write else None
         return asyncio.run(_ask(targets, options, keeper, verbose=verbose))
-    except PermissionError as error:
+    except OSError as error:
         if write and error.filename == str(write):
             raise CannotProbe(f"cannot write {write}: {error.strerror}") from None
-        raise CannotProbe(_NO_PRIVILEGE) from None
-    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise CannotProbe(_NO_PRIVILEGE) from None
         where = f"{error.filename}: " if error.filename else ""
         raise CannotProbe(f"{where}{error.strerror or error}") from None
 

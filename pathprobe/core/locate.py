@@ -15,7 +15,7 @@ Two questions, one rule each:
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back
 from pathprobe.core.outcomes import Reply, TimeExceeded
@@ -42,7 +42,8 @@ class Silence:
 class Origin:
     """Who made the answers ``seen``. ``by_target`` is None when it cannot be told.
 
-    ``chance`` is the probability that the opposite is true and the clues agree by accident.
+    ``chance`` is the probability that the opposite is true and the clues agree by accident. ``usual``:
+    over how many hops the answers that it is compared with came back.
     """
 
     seen: tuple[Observation, ...]
@@ -52,6 +53,7 @@ class Origin:
     hops_back: int
     device: Device | None = None
     comparison: tuple[Observation, ...] = ()
+    usual: int | None = None
 
 
 def locate_silence(evidence: Evidence) -> Silence:
@@ -160,49 +162,34 @@ def _hop_of_answerer(evidence: Evidence, first_ttl: int, back: int) -> int:
 def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_ttl: int, back: int) -> Origin:
     early = tuple(answer for answer in seen if _expires_there(evidence, answer.probe.ttl))
     peers = _comparable(evidence, seen[0])
-    peers_back = Counter(hops_back(reply.ttl) for reply in _replies(peers)).most_common(1)
-    usual = peers_back[0][0] if peers_back else None
+    usual = Counter(hops_back(reply.ttl) for reply in _replies(peers)).most_common(1)[0][0] if peers else None
     nearer = usual is not None and back < usual
     same_kind = bool(peers) and _alike(peers[0], seen[0])
+    told = Origin(
+        seen=seen, by_target=True, chance=1.0, first_ttl=first_ttl, hops_back=back, comparison=peers, usual=usual
+    )
     if early or (nearer and (same_kind or back == first_ttl - 1)):
-        return _forged(evidence, seen, early, first_ttl, back, nearer=nearer, same_kind=same_kind, peers=peers)
-    by_target: bool | None = True
+        return _forged(evidence, told, early, nearer=nearer, same_kind=same_kind)
     if usual is None and back < first_ttl < FULL_TTL:
-        by_target = None  # came back from nearer than it went, and nothing to compare it with
-    chance = _chance_of_a_forger(evidence, first_ttl, agrees=usual == back)
-    return Origin(seen=seen, by_target=by_target, chance=chance, first_ttl=first_ttl, hops_back=back, comparison=peers)
+        return replace(told, by_target=None)  # came back from nearer than it went, and nothing to compare it with
+    return replace(told, chance=_chance_of_a_forger(evidence, first_ttl, agrees=usual == back))
 
 
 def _forged(
-    evidence: Evidence,
-    seen: tuple[Observation, ...],
-    early: tuple[Observation, ...],
-    first_ttl: int,
-    back: int,
-    *,
-    nearer: bool,
-    same_kind: bool,
-    peers: tuple[Observation, ...],
+    evidence: Evidence, told: Origin, early: tuple[Observation, ...], *, nearer: bool, same_kind: bool
 ) -> Origin:
     """A box answered in the target's place; it is named if the TTLs agree on one hop."""
-    clues = [Clue.REPLY_TTL] if nearer and back in (first_ttl - 1, first_ttl) else []
-    if early:
-        clues.append(Clue.FIRST_ANSWERING_TTL)
+    back = told.hops_back
+    clues = [Clue.REPLY_TTL] if nearer and back in (told.first_ttl - 1, told.first_ttl) else []
     device = None
-    if Clue.REPLY_TTL in clues:
+    if clues:
+        clues += [Clue.FIRST_ANSWERING_TTL] if early else []
         device = Device(ttl=back, address=evidence.responders.get(back), by=tuple(clues))
     chance = 0.5 ** len(early)
     if nearer:
         chance *= 1 / TTL_COINCIDENCE if early or same_kind else _OTHER_KIND
-    return Origin(
-        seen=seen,
-        by_target=False,
-        chance=chance,
-        first_ttl=first_ttl,
-        hops_back=back,
-        device=device,
-        comparison=peers if nearer else (),
-    )
+    comparison = told.comparison if nearer else ()
+    return replace(told, by_target=False, chance=chance, device=device, comparison=comparison)
 
 
 def _expires_there(evidence: Evidence, ttl: int) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathprobe.core.evidence import Evidence, Observation, hops_back
+from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.locate import Origin, Silence
-from pathprobe.core.outcomes import Refusal, Rejected, Reply, TimeExceeded, Unreachable
+from pathprobe.core.outcomes import Refusal, Rejected, TimeExceeded, Unreachable
 from pathprobe.core.report import Claim, Fact, Reason, Where
 
 _Seen = tuple[Observation, ...]
@@ -68,12 +68,17 @@ def about_origin(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
     if origin.by_target is False and distance is not None and origin.first_ttl < distance:
         early = tuple(seen for seen in origin.seen if seen.probe.ttl < distance)
         reasons.append(reason(Claim.EARLY_ANSWER, early, ttl=origin.first_ttl, distance=distance))
-    usual = next((hops_back(one.outcome.ttl) for one in origin.comparison if isinstance(one.outcome, Reply)), None)
     if origin.comparison:
         claim = Claim.NEARER_REPLY if origin.by_target is False else Claim.SAME_DISTANCE
-        if claim is Claim.NEARER_REPLY or usual == origin.hops_back:
-            facts: dict[str, Fact] = {"back": origin.hops_back, "usual": usual, "kinds": labels(origin.comparison)}
+        if claim is Claim.NEARER_REPLY or origin.usual == origin.hops_back:
+            facts: dict[str, Fact] = {
+                "back": origin.hops_back,
+                "usual": origin.usual,
+                "kinds": labels(origin.comparison),
+            }
             reasons.append(reason(claim, origin.seen + origin.comparison, **facts))
+    elif origin.by_target and origin.first_ttl == origin.hops_back:
+        reasons.append(reason(Claim.SAME_BOTH_WAYS, origin.seen, ttl=origin.first_ttl, back=origin.hops_back))
     elif origin.by_target is not False:
         reasons.append(reason(Claim.NO_COMPARISON, origin.seen))
     return tuple(reasons)

@@ -102,6 +102,7 @@ class Claim(StrEnum):
     EARLY_ANSWER = "early-answer"
     NEARER_REPLY = "nearer-reply"
     SAME_DISTANCE = "same-distance"
+    SAME_BOTH_WAYS = "same-both-ways"
     NO_COMPARISON = "no-comparison"
     NOT_SENT = "not-sent"
     NOT_SEEN = "not-seen"

@@ -31,6 +31,8 @@ _CLAIMS = {
     " come over {usual}.",
     Claim.SAME_DISTANCE: "The answer came back over {back} hops, judging by its TTL, as the target's other answers do"
     " ({kinds}).",
+    Claim.SAME_BOTH_WAYS: "It took a TTL of {ttl} to draw the answer, which came back over {back} hops, judging by its"
+    " TTL: one and the same distance.",
     Claim.NO_COMPARISON: "The target answers nothing else, so there is nothing to compare this answer with.",
     Claim.NOT_SENT: "The kernel refused {probes}: {error}, {errno}.",
     Claim.NOT_SEEN: "The kernel accepted {probes}, and none was seen to leave the interface.",

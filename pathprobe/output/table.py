@@ -69,15 +69,16 @@ def _break(result: Result) -> int | None:
 
 def _hops(result: Result) -> str:
     rows = [_row(result, row) for row in result.hops]
-    headers = ["hop", "address", result.target.service, "", result.control or "control", "", ""]
-    align = ("right", "left", "left", "left", "left", "left", "left")
+    control = [result.control, ""] if result.control else []
+    headers = ["hop", "address", result.target.service, "", *control, ""]
+    align = ("right", *["left"] * (len(headers) - 1))
     text = tabulate(rows, headers, tablefmt="plain", colalign=align, disable_numparse=True)
     return "\n".join(f"  {line.rstrip()}" for line in text.splitlines())
 
 
 def _row(result: Result, row: HopRow) -> list[str]:
-    test, control = _cells(row.test), _cells(row.control)
-    return [str(row.ttl), row.address or "-", *test, *control, _note(result.verdict.location, result, row)]
+    control = _cells(row.control) if result.control else ()
+    return [str(row.ttl), row.address or "-", *_cells(row.test), *control, _note(result.verdict.location, result, row)]
 
 
 def _cells(leg: Leg | None) -> tuple[str, str]:
