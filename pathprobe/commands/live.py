@@ -16,9 +16,9 @@ import netifaces
 from pathprobe import __version__
 from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
-from pathprobe.engine.diagnose import Options, diagnose
+from pathprobe.engine.diagnose import Options, diagnose, other_way
 from pathprobe.engine.recorder import Recorder, Words
-from pathprobe.net.routes import Route
+from pathprobe.net.routes import NoRoute, Route
 from pathprobe.output import comments
 
 #: How packets and verdicts are put into words in a capture.
@@ -101,6 +101,8 @@ async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder |
             progress.target = target
             result, route = await diagnose(target, options, interrupted, recorder=recorder, progress=progress)
             results.append(result)
+            if other := other_way(target, options):
+                progress.say(f"pathprobe: warning: {_other_way_words(target, route, other)}")
             routes.append(route)
             if verbose:
                 progress.say(_route_words(target, route))
@@ -132,8 +134,21 @@ def _vantage(routes: Sequence[Route | None]) -> Vantage:
 def _route_words(target: Target, route: Route | None) -> str:
     if route is None:
         return f"{target.address}: this host has no route"
-    via = f"via {route.gateway}" if route.gateway else "directly"
-    return f"{target.address}: {via} through {route.interface} from {route.source}, MTU {route.mtu}"
+    return f"{target.address}: {_way(route)} from {route.source}, MTU {route.mtu}"
+
+
+def _other_way_words(target: Target, route: Route | None, other: Route | NoRoute) -> str:
+    real = (
+        f"gives real clients no route ({other.error})"
+        if isinstance(other, NoRoute)
+        else f"sends real clients {_way(other)}"
+    )
+    probes = _way(route) if route else "nowhere"
+    return f"for {target.label} a policy rule of this host (ip rule) {real}; the probes went {probes}"
+
+
+def _way(route: Route) -> str:
+    return f"{f'via {route.gateway}' if route.gateway else 'directly'} through {route.interface}"
 
 
 class _Progress:

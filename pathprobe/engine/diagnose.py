@@ -94,19 +94,27 @@ def simulate(
 
 def _route(target: Target, options: Options) -> Route | None:
     """The kernel's route; None when it has none: then sending will say why."""
-    protocol = Protocol.TCP if target.protocol == "tcp" else Protocol.ICMP
-    if target.protocol == "icmp" and ":" in target.address:
-        protocol = Protocol.ICMPV6
     try:
-        return lookup(
-            target.address,
-            protocol=protocol,
-            port=target.port,
-            source=options.source,
-            interface=options.interface,
-        )
+        return lookup(target.address, source=options.source, interface=options.interface)
     except NoRoute:
         return None
+
+
+def other_way(target: Target, options: Options) -> Route | NoRoute | None:
+    """What a policy rule on protocol or port gives to real clients, where it is not the probes' own route.
+
+    The kernel routes a raw socket's packets without a look at their ports (raw_sendmsg in net/ipv4/raw.c).
+    """
+    protocol = Protocol.ICMPV6 if ":" in target.address else Protocol.ICMP
+    if target.port is not None:
+        protocol = Protocol.TCP
+    try:
+        route = lookup(
+            target.address, protocol=protocol, port=target.port, source=options.source, interface=options.interface
+        )
+    except NoRoute as refused:
+        return refused if _route(target, options) else None
+    return None if route == _route(target, options) else route
 
 
 def _scope(address: str, route: Route | None) -> int:

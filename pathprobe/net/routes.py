@@ -1,7 +1,7 @@
 """How would the kernel itself send to this address?
 
-Asked over rtnetlink (RTM_GETROUTE, linux/rtnetlink.h) with protocol and port, so that policy rules
-on them count too. Needs no privileges. Scapy's own routing table is not asked: it knows neither
+Asked over rtnetlink (RTM_GETROUTE, linux/rtnetlink.h), if wanted with protocol and port, so that policy
+rules on them count too. Needs no privileges. Scapy's own routing table is not asked: it knows neither
 policy rules nor namespaces made later.
 """
 
@@ -47,7 +47,12 @@ class NoRoute(Exception):
 
 
 def lookup(
-    target: str, *, protocol: int, port: int | None = None, source: str | None = None, interface: str | None = None
+    target: str,
+    *,
+    protocol: int | None = None,
+    port: int | None = None,
+    source: str | None = None,
+    interface: str | None = None,
 ) -> Route:
     """The route for one packet. Raises NoRoute, or OSError when the interface does not exist."""
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
@@ -59,10 +64,12 @@ def lookup(
 
 
 def _request(
-    family: int, target: str, protocol: int, port: int | None, source: str | None, interface: str | None
+    family: int, target: str, protocol: int | None, port: int | None, source: str | None, interface: str | None
 ) -> bytes:
     bits = 128 if family == socket.AF_INET6 else 32
-    attributes = [_attribute(_RTA_DST, socket.inet_pton(family, target)), _attribute(_RTA_IP_PROTO, bytes([protocol]))]
+    attributes = [_attribute(_RTA_DST, socket.inet_pton(family, target))]
+    if protocol is not None:
+        attributes.append(_attribute(_RTA_IP_PROTO, bytes([protocol])))
     if port is not None:
         attributes.append(_attribute(_RTA_DPORT, struct.pack("!H", port)))
     if source is not None:
