@@ -99,7 +99,9 @@ class Evidence:
         return isinstance(outcome, Reply) and not isinstance(outcome, TimeExceeded) and outcome.source == self.target
 
     def ends(self, seen: Observation) -> bool:
-        """The probe met its end in a packet that says so: an answer, a reset or a refusal, not an expired TTL."""
+        """The probe met its end in a packet that says so: an answer, a reset, a refusal, or a full TTL run out."""
+        if isinstance(seen.outcome, TimeExceeded):
+            return seen.probe.is_direct
         return isinstance(seen.outcome, Answered | Reset | Rejected | Unreachable)
 
     @cached_property
@@ -117,7 +119,7 @@ class Evidence:
         """Hop -> the address that let a probe expire there; the tested port's own sweep wins."""
         known: dict[int, str] = {}
         for seen in (*self.tests, *self.controls):
-            if isinstance(seen.outcome, TimeExceeded):
+            if isinstance(seen.outcome, TimeExceeded) and not seen.probe.is_direct:
                 known.setdefault(seen.probe.ttl, seen.outcome.source)
         return known
 
@@ -126,8 +128,12 @@ class Evidence:
         return min((ttl for ttl, known in self.responders.items() if known == address), default=None)
 
     def expired_at(self, role: Role) -> Iterator[int]:
-        """The hops that a role's probes were seen to reach, by their time exceeded."""
-        return (seen.probe.ttl for seen in self.of(role) if isinstance(seen.outcome, TimeExceeded))
+        """The hops that a role's TTL steps were seen to reach; a full TTL that runs out is a loop and no hop."""
+        return (
+            seen.probe.ttl
+            for seen in self.of(role)
+            if isinstance(seen.outcome, TimeExceeded) and not seen.probe.is_direct
+        )
 
     def reached(self, role: Role) -> int:
         """The farthest hop that a role's probes were seen to reach by an expired TTL; 0 is this host."""
@@ -135,13 +141,17 @@ class Evidence:
 
     def control_passes_at(self, ttl: int) -> tuple[Observation, ...]:
         """The controls with this TTL that got where the TTL took them: an expired TTL or the target's answer."""
-        return tuple(
-            seen for seen in self.at(Role.CONTROL, ttl) if isinstance(seen.outcome, TimeExceeded) or self.passes(seen)
-        )
+        return tuple(seen for seen in self.at(Role.CONTROL, ttl) if self.got_through(seen))
+
+    def got_through(self, seen: Observation) -> bool:
+        """The probe got where its TTL takes it: its TTL ran out at that hop, or the target answered."""
+        if isinstance(seen.outcome, TimeExceeded):
+            return not seen.probe.is_direct
+        return self.passes(seen)
 
     def passes(self, seen: Observation) -> bool:
-        """The probe reached the target, which answered it in the probe's own protocol."""
-        return self.from_target(seen) and isinstance(seen.outcome, Answered | Reset)
+        """The probe reached the target, which said so, if only to refuse it."""
+        return self.from_target(seen) and isinstance(seen.outcome, Answered | Reset | Rejected)
 
     @cached_property
     def control_reaches_target(self) -> bool:

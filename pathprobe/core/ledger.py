@@ -91,7 +91,7 @@ class Ledger:
         entry = _Entry(probe=probe, sent=now)
         self._entries[probe.id] = entry
         self._by_token[probe.flow.kind, probe.token] = entry
-        if probe.flow.kind is Kind.TCP:
+        if probe.flow.kind is Kind.TCP and probe.flow.version == 4:
             ports = probe.flow.source_port, probe.flow.destination_port
             self._by_identification[(probe.identification, *ports)] = entry
 
@@ -184,8 +184,8 @@ class Ledger:
             return entry
         ports = quote.first or 0, quote.second or 0
         if entry is None:
-            # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone (0: IPv6 has none).
-            return self._by_identification.get((quote.identification or 0, *ports))
+            # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone; IPv6 has no IP-ID.
+            return self._by_identification.get((quote.identification or 0, *ports)) if quote.version == 4 else None
         # A NAT between us and the router rewrites one end of the quote, never our sequence too.
         flow = entry.probe.flow
         return entry if flow.source_port == ports[0] or flow.destination_port == ports[1] else None

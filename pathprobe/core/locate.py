@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back
-from pathprobe.core.outcomes import Reply, TimeExceeded
+from pathprobe.core.outcomes import Reply
 from pathprobe.core.probes import FULL_TTL, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 from pathprobe.core.statistics import TTL_COINCIDENCE, chance_of_split
@@ -95,20 +95,16 @@ def _local_silence(evidence: Evidence) -> Silence:
 def _working_controls(evidence: Evidence, first: int) -> tuple[Observation, ...]:
     """Controls that had to cross the break, of the kinds that ever did: a port that is filtered too is none."""
     crossing = [seen for seen in evidence.controls if seen.probe.ttl >= first]
-    working = {seen.probe.flow.label for seen in crossing if _got_through(evidence, seen)}
+    working = {seen.probe.flow.label for seen in crossing if evidence.got_through(seen)}
     return tuple(
         seen
         for seen in crossing
-        if seen.probe.flow.label in working and (_got_through(evidence, seen) or evidence.is_silent(seen))
+        if seen.probe.flow.label in working and (evidence.got_through(seen) or evidence.is_silent(seen))
     )
 
 
-def _got_through(evidence: Evidence, seen: Observation) -> bool:
-    return isinstance(seen.outcome, TimeExceeded) or evidence.passes(seen)
-
-
 def _split(evidence: Evidence, tests: tuple[Observation, ...], controls: tuple[Observation, ...]) -> float:
-    passed = sum(_got_through(evidence, seen) for seen in controls)
+    passed = sum(evidence.got_through(seen) for seen in controls)
     return chance_of_split(0, len(tests), passed, len(controls))
 
 
@@ -172,7 +168,7 @@ def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_tt
         return _forged(evidence, told, early, nearer=nearer, same_kind=same_kind)
     if usual is None and back < first_ttl < FULL_TTL:
         return replace(told, by_target=None)  # came back from nearer than it went, and nothing to compare it with
-    return replace(told, chance=_chance_of_a_forger(evidence, first_ttl, agrees=usual == back))
+    return replace(told, chance=_chance_of_a_forger(evidence, told))
 
 
 def _forged(
@@ -211,15 +207,15 @@ def _alike(one: Observation, other: Observation) -> bool:
     return type(one.outcome) is type(other.outcome) and one.probe.flow.kind is other.probe.flow.kind
 
 
-def _chance_of_a_forger(evidence: Evidence, first_ttl: int, *, agrees: bool) -> float:
+def _chance_of_a_forger(evidence: Evidence, told: Origin) -> float:
     """Were a box on the way the author: the chance that it looks as far away as the target is.
 
     Of the routers on the way only the last could let the first answer come at the target's own TTL;
-    and its reply would have to start with a TTL that mimics the target's distance.
+    and its reply would have to start with a TTL that makes it look as far away, or (less telling) farther.
     """
     chance = 1.0
-    if agrees:
-        chance /= TTL_COINCIDENCE
-    if evidence.distance is not None and first_ttl == evidence.distance:
+    if told.usual is not None and told.hops_back >= told.usual:
+        chance *= (1 if told.hops_back == told.usual else 2) / TTL_COINCIDENCE
+    if evidence.distance is not None and told.first_ttl == evidence.distance:
         chance /= evidence.distance
     return chance

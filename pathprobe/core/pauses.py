@@ -14,13 +14,14 @@ from pathprobe.core.evidence import Observation, refusal_of
 from pathprobe.core.locate import locate_silence
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import Situation, Want
+from pathprobe.core.statistics import ENOUGH
 from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 
 #: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
 LIMITER_REFILL = 1.05
 
-#: Loss that strikes test and control alike must be less likely than this before the hop of a break is believed.
-ENOUGH = 0.05
+#: Seconds after which no more is asked for the sake of a router's limits.
+LONGEST_PATIENCE = 6.0
 
 #: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
 MOST_PAIRS = 9
@@ -40,8 +41,11 @@ class Pause:
 
 def pauses(now: Situation) -> Iterator[Pause]:
     """What waiting is worth, once everything asked so far has had its time."""
-    if now.test_is_silent and now.all_settled:
-        yield from _neighbour_lookup(now)
+    if not now.test_is_silent or not now.all_settled:
+        return
+    yield from _neighbour_lookup(now)
+    started = min(seen.sent for seen in now.evidence.observations)
+    if not now.has_passed(started + LONGEST_PATIENCE):
         yield from _limited_hops(now)
         yield from _limited_crossing(now)
 

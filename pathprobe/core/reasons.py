@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.locate import Origin, Silence
-from pathprobe.core.outcomes import Refusal, Rejected, TimeExceeded, Unreachable
+from pathprobe.core.outcomes import Refusal, Rejected, Unreachable
 from pathprobe.core.report import Claim, Fact, Reason, Where
 
 _Seen = tuple[Observation, ...]
@@ -27,7 +27,7 @@ def control_passed(evidence: Evidence, controls: _Seen | None = None) -> tuple[R
     """Others got through: all that reached the target, or those that crossed the break."""
     if controls is None:
         controls = tuple(seen for seen in evidence.controls if evidence.passes(seen))
-    got_through = tuple(seen for seen in controls if evidence.passes(seen) or isinstance(seen.outcome, TimeExceeded))
+    got_through = tuple(seen for seen in controls if evidence.got_through(seen))
     if not got_through:
         return ()
     kinds = labels(got_through)

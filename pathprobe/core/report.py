@@ -92,6 +92,7 @@ class Claim(StrEnum):
     RESET_BY_TARGET = "reset-by-target"
     REFUSED = "refused"
     TEST_SILENT = "test-silent"
+    SOME_SILENT = "some-silent"
     CONTROL_PASSED = "control-passed"
     CONTROL_REFUSED = "control-refused"
     CONTROL_SILENT = "control-silent"

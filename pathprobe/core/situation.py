@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
-from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reset, Silent, TimeExceeded
+from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reply, Reset, Silent, TimeExceeded
 from pathprobe.core.probes import Kind, Role
 from pathprobe.core.timing import grace
 
@@ -17,6 +18,12 @@ MOST_AHEAD = 10
 
 #: Silent hops in a row after which nobody is expected to answer any more (scamper's default is 5 with retries).
 GAP = 4
+
+#: At so many hops the same address makes a loop; a router may well answer for two (zero-TTL forwarding).
+LOOP_SEEN = 3
+
+#: Seconds between two steps that wait for one another, while no round trip is known.
+STEP_WAIT = 0.1
 
 #: Times are sums of floats: a moment counts as reached this many seconds early.
 _TICK = 1e-6
@@ -74,7 +81,12 @@ class Situation:
 
     @property
     def quick(self) -> float:
-        return grace(self.evidence.round_trips)
+        return min(grace(self.evidence.round_trips), self.evidence.window)
+
+    @property
+    def step_wait(self) -> float:
+        """Seconds for one step, where each waits for the one before."""
+        return self.quick if self.evidence.round_trips else min(self.quick, STEP_WAIT)
 
     @property
     def patience(self) -> float:
@@ -119,9 +131,10 @@ class Situation:
 
     @property
     def held_back(self) -> bool:
-        """Nothing leaves this host, of the port or of the control: stepping TTLs would show nothing."""
+        """Nothing leaves this host, of whatever kind."""
         directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]
-        return all(kept_back(seen) and self.is_settled(seen, self.quick) for seen in directs)
+        kinds = {seen.probe.flow.kind for seen in directs}
+        return len(kinds) > 1 and all(kept_back(seen) and self.is_settled(seen, self.quick) for seen in directs)
 
     @property
     def refused_by_kernel(self) -> bool:
@@ -164,6 +177,10 @@ class Steps:
     def asked_at(self, ttl: int) -> list[Observation]:
         return [seen for seen in self._steps if seen.probe.ttl == ttl]
 
+    def is_silent_at(self, ttl: int) -> bool:
+        """All steps with this TTL had their time, and nothing came."""
+        return not any(isinstance(seen.outcome, Reply) for seen in self.asked_at(ttl))
+
     @property
     def ended(self) -> int | None:
         """The smallest TTL whose step met its end in a packet."""
@@ -193,15 +210,36 @@ class Steps:
     @property
     def settled(self) -> int:
         """Steps 1 to this one have had their time."""
+        return self.settled_after(self._now.quick)
+
+    def settled_after(self, wait: float) -> int:
+        """The same, with ``wait`` seconds as their time."""
         ttl = 0
-        while (seen := self.asked_at(ttl + 1)) and all(self._now.is_settled(one, self._now.quick) for one in seen):
+        while (seen := self.asked_at(ttl + 1)) and all(self._now.is_settled(one, wait) for one in seen):
             ttl += 1
         return ttl
+
+    @property
+    def kept_back(self) -> bool:
+        """This host lets none of the role's full-TTL probes out: stepping TTLs would show nothing."""
+        return bool(self._directs) and all(
+            kept_back(seen) and self._now.is_settled(seen, self._now.quick) for seen in self._directs
+        )
+
+    @property
+    def circling(self) -> bool:
+        """The same address at three hops: a loop, and no need to walk it to its end."""
+        addresses = Counter(seen.outcome.source for seen in self._steps if isinstance(seen.outcome, TimeExceeded))
+        return any(times >= LOOP_SEEN for times in addresses.values())
 
     @property
     def ceiling(self) -> int:
         """The last TTL to ask now, a few ahead of what is known."""
         longest = self._now.question.max_hops
+        if self.circling or self.kept_back:
+            return 0
+        if self._now.evidence.distance is not None:
+            longest = min(longest, self._now.evidence.distance)
         if self.ended is not None:
             return min(self.ended, longest)
         if self.guess is not None:

@@ -11,6 +11,9 @@ from math import comb
 #: paths on the Internet are up to about 30 hops long, and a forger may sit at any of them.
 TTL_COINCIDENCE = 30
 
+#: Loss that strikes test and control alike must be less likely than this before a difference is believed.
+ENOUGH = 0.05
+
 
 def chance_of_split(test_passed: int, test_sent: int, control_passed: int, control_sent: int) -> float:
     """One-sided Fisher exact test: the probability that a loss which strikes test and control alike

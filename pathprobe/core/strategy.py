@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pathprobe.core.evidence import hops_back, kept_back, refusal_of
+from pathprobe.core.evidence import hops_back, refusal_of
 from pathprobe.core.locate import locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Reset
-from pathprobe.core.pauses import ENOUGH, pauses
+from pathprobe.core.pauses import pauses
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
+from pathprobe.core.statistics import ENOUGH
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
@@ -39,6 +40,12 @@ MOST_TRIES = 13
 #: Probes of each role at the first bad hop in a retry: with the first try 5 against 5, and 5 is
 #: what one router's ICMP limit lets pass in a burst (Linux: 6, net/ipv4/icmp.c XRLIM_BURST_FACTOR).
 PER_RETRY = 2
+
+#: How often a closed port is asked for a reset to compare with: the first may be lost.
+MOST_COMPARISONS = 2
+
+#: Controls that one router is asked for in a burst, at most.
+MOST_IN_BURST = 5
 
 #: Other ports to ask where echo is blocked: those that are most often let through.
 USUAL_PORTS = (443, 80, 22)
@@ -67,8 +74,6 @@ def _opening(now: Situation) -> Iterator[Want]:
 def _lead(now: Situation) -> Iterator[Want]:
     if not now.traced or not now.evidence.observations:
         return
-    if now.held_back:
-        return
     role, kind, port = now.leader
     steps = Steps(now, role, kind, port)
     for ttl in range(1, steps.ceiling + 1):
@@ -79,17 +84,24 @@ def _lead(now: Situation) -> Iterator[Want]:
 def _follow(now: Situation) -> Iterator[Want]:
     if not now.traced or now.question.kind is Kind.ECHO or not now.evidence.observations:
         return
-    if all(kept_back(seen) and now.is_settled(seen) for seen in now.directs) or _refuser_is_placed(now):
-        return
     lead = Steps(now, *now.leader)
     own = Steps(now, Role.TEST, now.question.kind, now.question.port)
+    if own.kept_back or own.circling or _refuser_is_placed(now):
+        return
     for ttl in range(1, _follow_ceiling(now, lead, own) + 1):
         if own.asked_at(ttl):
             continue
         known = lead.asked_at(ttl)
         if not all(now.is_settled(seen, now.quick) for seen in known) or (not known and ttl <= lead.ceiling):
             return
-        yield now.test(ttl)
+        if any(now.evidence.got_through(seen) for seen in known):
+            yield now.test(ttl)
+            continue
+        # Nobody shows what is there, perhaps the target: one step at a time, and after a silent one from another port.
+        if own.settled_after(now.step_wait) < ttl - 1:
+            return
+        yield now.test(ttl, fresh=bool(ttl > 1 and own.is_silent_at(ttl - 1)))
+        return
 
 
 def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
@@ -114,7 +126,7 @@ def _distance(now: Situation) -> Iterator[Want]:
     before = distance - 1
     if before in now.evidence.responders or len(now.evidence.at(Role.CONTROL, before)) >= TRIES:
         return
-    flow = next(seen.probe.flow for seen in now.evidence.at(Role.CONTROL, distance) if now.evidence.passes(seen))
+    flow = next(seen.probe.flow for seen in now.evidence.at(Role.CONTROL, distance) if now.evidence.from_target(seen))
     port = flow.destination_port if flow.kind is Kind.TCP else None
     yield Want(role=Role.CONTROL, kind=flow.kind, port=port, ttl=before)
 
@@ -191,7 +203,8 @@ def _compare(now: Situation) -> Iterator[Want]:
     seen = tuple(one for one in now.evidence.tests if isinstance(one.outcome, Reset))
     if not seen or not now.traced or not now.all_settled:
         return
-    if now.asked(Role.CONTROL, Kind.TCP, now.question.closed_port):
+    asked = now.asked(Role.CONTROL, Kind.TCP, now.question.closed_port)
+    if len(asked) >= MOST_COMPARISONS or any(now.evidence.passes(one) for one in asked):
         return
     origin = origin_of(now.evidence, seen)
     same_distance = any(
@@ -224,8 +237,10 @@ def _retry(now: Situation) -> Iterator[Want]:
     yield now.test(FULL_TTL, fresh=True)
     if now.evidence.control_reaches_target:
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
-    ttl = FULL_TTL if crossing == now.evidence.distance else crossing
-    for _ in range(PER_RETRY):
+    ttl, pairs = FULL_TTL, PER_RETRY
+    if crossing not in (FULL_TTL, now.evidence.distance):
+        ttl, pairs = crossing, min(PER_RETRY, MOST_IN_BURST - len(now.evidence.at(Role.CONTROL, crossing)))
+    for _ in range(pairs):
         yield now.test(ttl, fresh=True)
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP)
 
@@ -262,7 +277,7 @@ def next_look(now: Situation) -> float | None:
     times = [pause.due for pause in pauses(now)]
     for seen in now.evidence.observations:
         if now.is_pending(seen):
-            times += [seen.sent + now.quick, seen.sent + now.evidence.window]
+            times += [seen.sent + now.step_wait, seen.sent + now.quick, seen.sent + now.evidence.window]
     return min((time for time in times if not now.has_passed(time)), default=None)
 
 

@@ -45,7 +45,7 @@ from pathprobe.core.report import (
     Verdict,
     Where,
 )
-from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing, chance_of_split
+from pathprobe.core.statistics import ENOUGH, chance_of_guess, chance_of_next_passing, chance_of_split
 
 _Seen = tuple[Observation, ...]
 
@@ -74,7 +74,8 @@ def _this_host(evidence: Evidence) -> Verdict | None:
     location = Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
     if errors[0] == NOT_SEEN:
         return _kept_in_silence(evidence, held, location)
-    state = State.FILTERED if errors[0] == "EPERM" else State.UNREACHABLE
+    for_others = evidence.control_reaches_target
+    state = State.FILTERED if errors[0] == "EPERM" or for_others else State.UNREACHABLE
     return _verdict(
         evidence,
         state,
@@ -103,11 +104,39 @@ def _answered(evidence: Evidence) -> Verdict | None:
         return None
     origin = origin_of(evidence, seen)
     reasons = (because.reason(Claim.ANSWERED, seen, ttl=_arrived_ttl(seen)), *because.about_origin(evidence, origin))
+    if some := _intermittent(evidence, seen):
+        return some
+    if origin.by_target is None:
+        nowhere = Location(where=Where.UNKNOWN, last_good=_reached(evidence))
+        return _verdict(evidence, State.OPEN, Mechanism.ANSWER, nowhere, chance=_guess(evidence), reasons=reasons)
     if origin.by_target is False:
         return _verdict(
             evidence, State.OPEN, Mechanism.ANSWER, _box(evidence, origin), chance=origin.chance, reasons=reasons
         )
     return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, _guess(evidence), reasons)
+
+
+def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:
+    """Some tries pass and some die, beyond what the control loses."""
+    silent = tuple(seen for seen in evidence.tests if seen.probe.is_direct and evidence.is_silent(seen))
+    directs = [seen for seen in evidence.controls if seen.probe.is_direct]
+    passed = sum(evidence.passes(seen) for seen in directs)
+    heard = sum(seen.probe.is_direct for seen in answered)
+    chance = chance_of_split(heard, heard + len(silent), passed, len(directs))
+    if not silent or chance > ENOUGH:
+        return None
+    return _verdict(
+        evidence,
+        State.INTERMITTENT,
+        Mechanism.DROP,
+        Location(where=Where.UNKNOWN, last_good=_reached(evidence)),
+        chance=chance,
+        reasons=(
+            because.reason(Claim.ANSWERED, answered, ttl=_arrived_ttl(answered)),
+            because.reason(Claim.SOME_SILENT, silent),
+            *because.control_passed(evidence),
+        ),
+    )
 
 
 def _reset(evidence: Evidence) -> Verdict | None:
@@ -152,7 +181,7 @@ def _refused(evidence: Evidence) -> Verdict | None:
     )
     if sender == evidence.source and not evidence.local:
         reasons = (because.refusal(Claim.GAVE_UP, seen),)
-    if origin.by_target:
+    if origin.by_target is not False:
         hop = _target_hop(evidence, origin)
         device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None
         location = Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
@@ -165,27 +194,36 @@ def _circled(evidence: Evidence) -> Verdict | None:
     seen = tuple(one for one in _tests_with(evidence, TimeExceeded) if one.probe.is_direct)
     if not seen:
         return None
-    location = Location(where=Where.PATH, direction=Direction.FORWARD, last_good=_reached_by_steps(evidence))
-    reasons = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, seen),)
+    location = _circle(evidence)
+    reasons = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, seen), *because.control_passed(evidence))
     chance = chance_of_next_passing(len(seen))
-    return _verdict(evidence, State.UNREACHABLE, Mechanism.LOOP, location, chance=chance, reasons=reasons)
+    state = State.FILTERED if evidence.control_reaches_target else State.UNREACHABLE
+    return _verdict(evidence, state, Mechanism.LOOP, location, chance=chance, reasons=reasons)
+
+
+def _circle(evidence: Evidence) -> Location:
+    reached = _reached(evidence)
+    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=reached if reached.ttl else None)
 
 
 def _control_heard_why(evidence: Evidence) -> Verdict | None:
     """The port's probes died silently where a router told the controls that it cannot get there."""
     refused = tuple(seen for seen in evidence.controls if isinstance(seen.outcome, Unreachable))
+    circled = tuple(
+        seen for seen in evidence.controls if isinstance(seen.outcome, TimeExceeded) and evidence.ends(seen)
+    )
     silent = tuple(seen for seen in evidence.tests if evidence.is_silent(seen))
-    if not refused or not silent or evidence.control_reaches_target:
+    if not (refused or circled) or not silent or evidence.control_reaches_target:
         return None
-    origin = origin_of(evidence, refused)
-    reasons = (
-        because.reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST)),
-        *because.control_refused(evidence),
-    )
+    died = because.reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST))
+    if refused:
+        mechanism, location = Mechanism.NO_ROUTE, _box(evidence, origin_of(evidence, refused))
+        told = because.control_refused(evidence)
+    else:
+        mechanism, location = Mechanism.LOOP, _circle(evidence)
+        told = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, circled),)
     chance = chance_of_next_passing(len(silent))
-    return _verdict(
-        evidence, State.UNREACHABLE, Mechanism.NO_ROUTE, _box(evidence, origin), chance=chance, reasons=reasons
-    )
+    return _verdict(evidence, State.UNREACHABLE, mechanism, location, chance=chance, reasons=(died, *told))
 
 
 def _silent(evidence: Evidence) -> Verdict | None:
@@ -214,13 +252,14 @@ def _nothing_passes(evidence: Evidence, silence: Silence, died: Reason) -> Verdi
             evidence, State.FILTERED, Mechanism.DROP, silence.location, chance=chance, reasons=(died, untraced)
         )
     beyond = tuple(seen for seen in lost if seen.probe.ttl > _ttl(silence.location.last_good))
+    silent_too = (because.reason(Claim.CONTROL_SILENT, beyond, kinds=because.labels(beyond)),) if beyond else ()
     return _verdict(
         evidence,
         State.UNREACHABLE,
         Mechanism.DROP,
         silence.location,
         chance=chance_of_next_passing(len(silence.tests) + len(beyond)),
-        reasons=(died, because.reason(Claim.CONTROL_SILENT, beyond, kinds=because.labels(beyond))),
+        reasons=(died, *silent_too, *because.control_refused(evidence)),
     )
 
 
@@ -281,9 +320,9 @@ def _box(evidence: Evidence, origin: Origin) -> Location:
     """A box on the way made the answer: the probes got as far as that box, and not behind it."""
     if _sender(origin.seen[0]) == evidence.source:
         return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
-    ttl = origin.device.ttl if origin.device else max(evidence.reached(Role.TEST), origin.first_ttl - 1)
+    ttl = origin.device.ttl if origin.device else _farthest(evidence, origin)
     address = origin.device.address if origin.device else evidence.responders.get(ttl)
-    beyond = evidence.next_control_hop(ttl)
+    beyond = evidence.next_control_hop(max(ttl, evidence.reached(Role.TEST)))
     return Location(
         where=Where.PATH,
         direction=Direction.FORWARD,
@@ -293,14 +332,15 @@ def _box(evidence: Evidence, origin: Origin) -> Location:
     )
 
 
+def _farthest(evidence: Evidence, origin: Origin) -> int:
+    """The hop that the probes were seen to reach, when the answerer did not give itself away."""
+    stepped = origin.first_ttl - 1 if origin.first_ttl < FULL_TTL else 0
+    return max(evidence.reached(Role.TEST), stepped)
+
+
 def _reached(evidence: Evidence) -> Hop:
     ttl = evidence.reached(Role.TEST)
     return Hop(ttl=ttl, address=evidence.address_at(ttl))
-
-
-def _reached_by_steps(evidence: Evidence) -> Hop | None:
-    steps = [ttl for ttl in evidence.expired_at(Role.TEST) if ttl < FULL_TTL]
-    return Hop(ttl=max(steps), address=evidence.address_at(max(steps))) if steps else None
 
 
 def _tests_with(evidence: Evidence, fate: type) -> _Seen:
@@ -309,6 +349,10 @@ def _tests_with(evidence: Evidence, fate: type) -> _Seen:
 
 def _guess(evidence: Evidence) -> float:
     return chance_of_guess(len(evidence.observations))
+
+
+def _expired(seen: Observation) -> bool:
+    return isinstance(seen.outcome, TimeExceeded)
 
 
 def _sender(seen: Observation) -> str | None:

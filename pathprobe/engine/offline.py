@@ -103,7 +103,8 @@ class _Reader:
         if probed and one.packet.destination == self.asked.target and (probed[0], probed[3]) not in self._known:
             kind, source_port, port, token = probed
             self._known.add((kind, token))
-            self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token), now)
+            identification = one.packet.identification or 0
+            self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token, identification), now)
         reading = self.ledger.read(one.packet, now)
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
@@ -116,7 +117,7 @@ class _Reader:
         else:
             self.ledger.not_sent(probe, now, note.error)
 
-    def _probe(self, kind: Kind, source_port: int, port: int, ttl: int, token: int) -> Probe:
+    def _probe(self, kind: Kind, source_port: int, port: int, ttl: int, token: int, identification: int = 0) -> Probe:
         asked = self.asked
         role = Role.TEST if (kind, port) == (asked.kind, asked.port) else Role.CONTROL
         flow = Flow(
@@ -135,7 +136,7 @@ class _Reader:
             ttl=ttl,
             attempt=self._attempts[role, kind, port, ttl],
             token=token,
-            identification=0,
+            identification=identification,
         )
 
     def _seconds(self, time_ns: int) -> float:

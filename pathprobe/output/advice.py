@@ -21,7 +21,7 @@ def next_steps(result: Result) -> tuple[str, ...]:
                 f"On {target.address}: ss -tlnp 'sport = :{target.port}'"
                 " - is the service running, and not on 127.0.0.1 only?",
             )
-        case State.UNKNOWN, _:
+        case State.UNKNOWN | State.INTERMITTENT, _:
             return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
         case _, Where.LOCAL:
             return _local_steps(result)
@@ -56,6 +56,8 @@ def _unreachable_steps(result: Result) -> tuple[str, ...]:
             f"Ask who runs {maker(location)} for its route to {address}, and whether {address} is up behind it"
             f" (ip route get {address}; ip neigh).",
         )
+    if location.last_good is None or location.last_good.ttl == 0:
+        return (f"Look at ip route get {address} here, then ask who runs the routers on the way, and {address}.",)
     return (f"Ask who runs {place(location.last_good)} for its route to {address}, and whether {address} is up.",)
 
 

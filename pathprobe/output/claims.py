@@ -15,6 +15,7 @@ _CLAIMS = {
     Claim.RESET_BY_TARGET: "A reset came back for {probes}; it arrived with TTL {ttl}.",
     Claim.REFUSED: "{source} answered {probes} with ICMP {message}, quoting our packet.",
     Claim.TEST_SILENT: "{all_probes} died past {past}, without a word.",
+    Claim.SOME_SILENT: "{probes} drew no answer at all.",
     Claim.CONTROL_PASSED: "{count} of {sent} control probes ({kinds}) got through in the same seconds.",
     Claim.CONTROL_REFUSED: "{source} also refused {controls} ({service}): ICMP {message}.",
     Claim.CONTROL_SILENT: "{controls} of other kinds ({kinds}) died there too: it is not about this port alone.",

@@ -48,6 +48,8 @@ def finding(result: Result) -> str:
             return _open(result)
         case State.CLOSED, _:
             return "the target itself refuses: nothing listens there" + _away(verdict.distance)
+        case State.INTERMITTENT, _:
+            return "some tries are answered and some die, more than the control loses"
         case State.UNKNOWN, Mechanism.RESET:
             return "a reset came back, but whether the target or a box on the way made it cannot be told from here"
         case State.UNKNOWN, _:
@@ -59,7 +61,8 @@ def finding(result: Result) -> str:
         case _, Mechanism.REJECT | Mechanism.NO_ROUTE:
             return _refusal(result)
         case _, Mechanism.LOOP:
-            return f"packets circle behind {place(location.last_good)} until their TTL runs out"
+            behind = f" behind {place(location.last_good)}" if location.last_good else ""
+            return f"packets circle{behind} until their TTL runs out"
         case _, _:
             return _drop(result)
 

@@ -1,19 +1,19 @@
 """Probes, fates and packets with everything filled in, so that a test says only what matters.
 
 The network is that of the packaged scenarios: this host, three routers, the target at hop 4.
-A fate is made by ``expired``, ``silent``, ``reset`` ...; ``test(3, silent())`` is what became of a probe
+A fate is made by ``expired``, ``silent``, ``reset`` ...; ``syn(3, silent())`` is what became of a probe
 of the port in question, ``echo(3, expired())`` and ``other(64, reset(), port=443)`` of a control.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, NamedTuple
 
 from pathprobe.core.evidence import Evidence, Observation
-from pathprobe.core.icmp import Meaning, explain
+from pathprobe.core.icmp import explain
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
@@ -27,7 +27,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Quote, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
 from pathprobe.core.report import Claim, Device, Direction, Hop, Mechanism, State, Verdict, Where
 from pathprobe.core.situation import Question
@@ -141,21 +141,24 @@ def refused_by_kernel(error: str = "EPERM") -> NotSent:
 # ---- what became of one probe
 
 
-def test(ttl: int, fate: Outcome, *, kind: Kind = Kind.TCP, version: int = 4, sent: float = 0.0) -> Observation:
+def syn(ttl: int, fate: Outcome, *, version: int = 4, sent: float = 0.0) -> Observation:
     """A probe of the port in question."""
-    return _seen(Role.TEST, ttl, fate, sent, kind=kind, version=version)
+    return _seen(Role.TEST, ttl, fate, sent, version=version)
 
 
-def echo(ttl: int, fate: Outcome, *, role: Role = Role.CONTROL, version: int = 4, sent: float = 0.0) -> Observation:
-    return _seen(role, ttl, fate, sent, kind=Kind.ECHO, version=version)
+def ping(ttl: int, fate: Outcome, *, version: int = 4, sent: float = 0.0) -> Observation:
+    """A probe where echo itself is the question."""
+    return _seen(Role.TEST, ttl, fate, sent, kind=Kind.ECHO, version=version)
+
+
+def echo(ttl: int, fate: Outcome, *, version: int = 4, sent: float = 0.0) -> Observation:
+    """A control by echo."""
+    return _seen(Role.CONTROL, ttl, fate, sent, kind=Kind.ECHO, version=version)
 
 
 def other(ttl: int, fate: Outcome, *, port: int = CLOSED_PORT, version: int = 4, sent: float = 0.0) -> Observation:
     """A control on another port of the target; unless told otherwise one that nothing listens on."""
     return _seen(Role.CONTROL, ttl, fate, sent, port=port, version=version)
-
-
-test.__test__ = False  # type: ignore[attr-defined]  # a factory, for all its name
 
 
 def _seen(role: Role, ttl: int, fate: Outcome, sent: float, *, version: int = 4, **of_flow: Any) -> Observation:
@@ -252,7 +255,7 @@ def departure(of: Probe) -> Packet:
     """The probe itself, as the packet socket sees it leave."""
     body: Tcp | Echo
     if of.flow.kind is Kind.ECHO:
-        body = _echo(of, EchoKind.REQUEST)
+        body = _echo(of, kind=EchoKind.REQUEST)
     else:
         body = Tcp(
             source_port=of.flow.source_port,
@@ -265,8 +268,8 @@ def departure(of: Probe) -> Packet:
     return packet(body, source=of.flow.source, destination=of.flow.destination, ttl=of.ttl)
 
 
-def _echo(of: Probe, kind: EchoKind, **changes: Any) -> Echo:
-    facts: dict[str, Any] = {"kind": kind, "identifier": of.token >> 16, "sequence": of.token & 0xFFFF, "payload": b""}
+def _echo(of: Probe, **changes: Any) -> Echo:
+    facts: dict[str, Any] = {"identifier": of.token >> 16, "sequence": of.token & 0xFFFF, "payload": b""}
     return Echo(**{**facts, **changes})
 
 
@@ -293,7 +296,7 @@ def rst(of: Probe, **changes: Any) -> Packet:
 
 
 def echo_reply(of: Probe, *, source: str | None = None, ttl: int = 61, **changes: Any) -> Packet:
-    body = _echo(of, EchoKind.REPLY, **changes)
+    body = _echo(of, **{"kind": EchoKind.REPLY, **changes})
     return packet(body, source=source or of.flow.destination, destination=of.flow.source, ttl=ttl)
 
 
@@ -320,13 +323,11 @@ def packet_of(of: Probe, fate: Outcome | None) -> Packet | None:
         case Reset():
             return rst(of, source=fate.source, ttl=fate.ttl)
         case Refusal():
-            code = next(code for code in _CODES if explain(4, *code) == fate.message)
-            return icmp_error(of, code, at=fate.source or None, ttl=fate.ttl)
+            return icmp_error(of, _CODES[fate.message.name], at=fate.source or None, ttl=fate.ttl)
     return None
 
 
-_CODES = [(type_, code) for type_ in (3, 11) for code in range(16)]
-assert explain(4, 11, 0).meaning is Meaning.TIME_EXCEEDED
+_CODES = {explain(4, type_, code).name: (type_, code) for type_ in (3, 11) for code in range(14)}
 
 
 def question(**changes: Any) -> Question:
@@ -338,14 +339,3 @@ def question(**changes: Any) -> Question:
         "closed_port": CLOSED_PORT,
     }
     return Question(**{**facts, **changes})
-
-
-ICMP_PROTOCOL = {4: Protocol.ICMP, 6: Protocol.ICMPV6}
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A probe and when it was handed over, seconds."""
-
-    time: float
-    probe: Probe

@@ -1,0 +1,97 @@
+"""Simulated runs of the packaged scenarios, recorded once and shared: one per scenario and process."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathprobe.commands.live import WORDS
+from pathprobe.core.packets import Echo, IcmpError, Malformed, Tcp, TcpFlags
+from pathprobe.core.probes import Flow, Kind
+from pathprobe.core.report import Result, Target
+from pathprobe.engine.diagnose import Options, simulate
+from pathprobe.engine.recorder import Recorder
+from pathprobe.lab import catalogue
+from pathprobe.lab.ask import ask_simulated
+from pathprobe.net.scenario import Scenario
+from pathprobe.net.simulated import SimulatedNetwork
+from pathprobe.wire import pcapng
+from pathprobe.wire.dissect import dissect
+
+COMMAND = "pathprobe tcp 10.0.0.5:8080 -w here.pcapng"
+
+
+def recorder(path: Path) -> Recorder:
+    return Recorder(path, WORDS, application="pathprobe 0", command=COMMAND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """``killed`` is the file as it was before the end, ``octets`` the finished one."""
+
+    scenario: Scenario
+    result: Result
+    killed: bytes
+    octets: bytes
+
+
+@functools.cache
+def run(name: str) -> Run:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.pcapng")
+        keeper = recorder(path)
+        result = ask_simulated(catalogue.load(name), recorder=keeper)
+        killed = path.read_bytes()
+        keeper.finish((result,))
+        return Run(scenario=catalogue.load(name), result=result, killed=killed, octets=path.read_bytes())
+
+
+def ask_in_turn(names: Iterable[str], keeper: Recorder, *, options: Callable[[], Options] = Options) -> list[Result]:
+    """One run about several targets, a minute apart; each stands in a simulated network of its own."""
+    results = []
+    for number, name in enumerate(names):
+        scenario = catalogue.load(name)
+        network = SimulatedNetwork(scenario, seed=number)
+        network.epoch += 60 * number
+        target = Target(
+            given="it", address=scenario.destination_address, port=scenario.port, protocol=scenario.protocol
+        )
+        source = scenario.link_address(0, "left")
+        results.append(simulate(target, network, source, options(), seed=number, recorder=keeper))
+    return results
+
+
+def read(octets_or_path: bytes | Path) -> pcapng.Capture:
+    path = octets_or_path
+    if isinstance(path, bytes):
+        with tempfile.TemporaryFile() as stream:
+            stream.write(path)
+            stream.seek(0)
+            return pcapng.read(stream)
+    with path.open("rb") as stream:
+        return pcapng.read(stream)
+
+
+def identity(octets: bytes) -> tuple[Kind, int, frozenset[int]]:
+    """Kind, token and ports of the probe that a packet is, or answers; echo has the port 0."""
+    packet = dissect(octets)
+    assert not isinstance(packet, Malformed)
+    match packet.body:
+        case Tcp() as segment:
+            departs = TcpFlags.ACK not in segment.flags
+            token = segment.sequence if departs else (segment.acknowledgement - 1) % (1 << 32)
+            return Kind.TCP, token, frozenset({segment.source_port, segment.destination_port})
+        case Echo() as echo:
+            return Kind.ECHO, echo.identifier << 16 | echo.sequence, frozenset({0})
+        case IcmpError(quote=quote) if quote and quote.word is not None:
+            if quote.protocol == 6:
+                return Kind.TCP, quote.word, frozenset({quote.first or 0, quote.second or 0})
+            return Kind.ECHO, quote.word, frozenset({0})
+    raise AssertionError(packet)
+
+
+def ports(flow: Flow) -> frozenset[int]:
+    return frozenset({0}) if flow.kind is Kind.ECHO else frozenset({flow.source_port, flow.destination_port})

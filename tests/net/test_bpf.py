@@ -1,0 +1,172 @@
+"""The kernel hands over what a probe can meet, and nothing else."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP
+from scapy.layers.inet6 import (
+    ICMPv6DestUnreach,
+    ICMPv6EchoReply,
+    ICMPv6EchoRequest,
+    ICMPv6MLReport,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6PacketTooBig,
+    ICMPv6ParamProblem,
+    ICMPv6TimeExceeded,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+)
+from scapy.packet import Packet, Raw
+
+from pathprobe.net import bpf
+
+TARGET, ME, STRANGER = "10.0.0.5", "10.9.1.9", "10.0.0.6"
+TARGET6, ME6, STRANGER6 = "fd00::5", "fd00:9:1::9", "fd00::6"
+
+IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
+
+# Linux: classic instructions (linux/bpf_common.h), and where a filter finds the EtherType (linux/filter.h).
+_LOADS = {0x30: "!B", 0x28: "!H", 0x20: "!I"}
+_JUMP_IF_EQUAL, _RETURN = 0x15, 0x06
+_ETHERTYPE = 0xFFFFF000
+
+
+def taken(program: bytes, packet: bytes, ethertype: int) -> int:
+    """How many octets of a packet the kernel would hand over: bpf_prog_run in a few lines."""
+    steps = list(struct.iter_unpack("HBBI", program))
+    accumulator, at = 0, 0
+    while True:
+        code, if_true, if_false, value = steps[at]
+        at += 1
+        if code == _RETURN:
+            return min(value, len(packet))
+        if code == _JUMP_IF_EQUAL:
+            at += if_true if accumulator == value else if_false
+        elif value == _ETHERTYPE:
+            accumulator = ethertype
+        else:
+            layout = _LOADS[code]
+            if value + struct.calcsize(layout) > len(packet):
+                return 0  # a load beyond the packet ends the program
+            (accumulator,) = struct.unpack_from(layout, packet, value)
+
+
+def v4(body: Packet, *, source: str = TARGET, destination: str = ME, **fields: object) -> bytes:
+    return bytes(IP(src=source, dst=destination, **fields) / body)
+
+
+def v6(body: Packet, *, source: str = TARGET6, destination: str = ME6) -> bytes:
+    return bytes(IPv6(src=source, dst=destination) / body)
+
+
+SYN, UDP_PACKET = TCP(sport=40001, dport=8080, flags="S"), UDP(sport=53, dport=53)
+QUOTE = Raw(bytes(28))
+
+V4 = {
+    "a SYN to the target": (v4(SYN, source=ME, destination=TARGET), True),
+    "TCP from the target": (v4(SYN), True),
+    "TCP from the target with IP options": (v4(SYN, options=[IPOption_NOP()] * 4), True),
+    "TCP from a stranger": (v4(SYN, source=STRANGER), False),
+    "TCP to a stranger": (v4(SYN, source=ME, destination=STRANGER), False),
+    "TCP between neighbours in number": (v4(SYN, source="10.0.0.4", destination="10.0.0.7"), False),
+    "an echo reply of the target": (v4(ICMP(type=0)), True),
+    "an echo request to the target": (v4(ICMP(type=8), source=ME, destination=TARGET), True),
+    "a time exceeded from a router": (v4(ICMP(type=11) / QUOTE, source="10.9.2.2"), True),
+    "an unreachable from a stranger": (v4(ICMP(type=3, code=13) / QUOTE, source=STRANGER), True),
+    "UDP from the target": (v4(UDP_PACKET), False),
+    "a header without its addresses": (v4(SYN)[:14], False),
+    "a header without its protocol": (v4(SYN)[:9], False),
+    "nothing": (b"", False),
+}
+
+V6 = {
+    "a SYN to the target": (v6(SYN, source=ME6, destination=TARGET6), True),
+    "TCP from the target": (v6(SYN), True),
+    "TCP from a stranger": (v6(SYN, source=STRANGER6), False),
+    "TCP to a stranger": (v6(SYN, source=ME6, destination=STRANGER6), False),
+    "TCP from an address that ends like the target's": (v6(SYN, source="fd01::5"), False),
+    "TCP from an address that begins like the target's": (v6(SYN, source="fd00::1:5"), False),
+    "an echo reply of the target": (v6(ICMPv6EchoReply()), True),
+    "an echo request to the target": (v6(ICMPv6EchoRequest(), source=ME6, destination=TARGET6), True),
+    "a time exceeded from a router": (v6(ICMPv6TimeExceeded() / QUOTE, source="fd00:9:2::2"), True),
+    "an unreachable from a router": (v6(ICMPv6DestUnreach() / QUOTE, source="fd00:9:2::2"), True),
+    "a packet too big from a router": (v6(ICMPv6PacketTooBig() / QUOTE, source="fd00:9:2::2"), True),
+    "a parameter problem from a router": (v6(ICMPv6ParamProblem() / QUOTE, source="fd00:9:2::2"), True),
+    "a neighbour solicitation": (v6(ICMPv6ND_NS(tgt=ME6)), False),
+    "a neighbour advertisement": (v6(ICMPv6ND_NA(tgt=TARGET6)), False),
+    "a multicast listener report": (v6(ICMPv6MLReport(), source=STRANGER6), False),
+    "TCP of the target behind hop-by-hop options": (v6(IPv6ExtHdrHopByHop() / SYN), True),
+    "TCP of the target behind destination options": (v6(IPv6ExtHdrDestOpt() / SYN), True),
+    "a fragment of the target": (v6(IPv6ExtHdrFragment() / SYN), True),
+    "options and TCP of a stranger": (v6(IPv6ExtHdrDestOpt() / SYN, source=STRANGER6), False),
+    "UDP of a stranger": (v6(UDP_PACKET, source=STRANGER6), False),
+    "a header without its addresses": (v6(SYN)[:20], False),
+    "nothing": (b"", False),
+}
+
+
+@pytest.mark.parametrize("what", V4)
+def test_of_ipv4_it_takes_icmp_and_the_target_s_tcp(what: str) -> None:
+    packet, wanted = V4[what]
+    assert taken(bpf.program(TARGET), packet, IPV4) == (len(packet) if wanted else 0)
+
+
+@pytest.mark.parametrize("what", V6)
+def test_of_ipv6_it_takes_icmp_about_probes_and_the_target_s_tcp(what: str) -> None:
+    packet, wanted = V6[what]
+    assert taken(bpf.program(TARGET6), packet, IPV6) == (len(packet) if wanted else 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "ethertype", "packet"),
+    [
+        (TARGET, IPV6, v6(SYN)),
+        (TARGET, IPV6, v4(SYN)),
+        (TARGET, ARP, bytes(28)),
+        (TARGET6, IPV4, v4(SYN)),
+        (TARGET6, IPV4, v6(SYN)),
+        (TARGET6, ARP, bytes(28)),
+    ],
+)
+def test_other_ethertypes_are_dropped_whatever_is_in_them(target: str, ethertype: int, packet: bytes) -> None:
+    assert taken(bpf.program(target), packet, ethertype) == 0
+
+
+def test_a_whole_jumbo_packet_is_handed_over() -> None:
+    packet = v4(SYN / Raw(bytes(65000)))
+    assert taken(bpf.program(TARGET), packet, IPV4) == len(packet)
+
+
+@pytest.mark.parametrize("target", [TARGET, TARGET6, "0.0.0.0", "255.255.255.255", "::", "fd00:1:2:3:4:5:6:7"])
+def test_every_jump_leads_into_the_program_and_every_end_returns(target: str) -> None:
+    steps = list(struct.iter_unpack("HBBI", bpf.program(target)))
+    assert steps[-1][0] == steps[-2][0] == _RETURN
+    for at, (code, if_true, if_false, _) in enumerate(steps):
+        if code == _JUMP_IF_EQUAL:
+            assert at + 1 + max(if_true, if_false) < len(steps)
+        else:
+            assert (if_true, if_false) == (0, 0)
+
+
+@pytest.mark.parametrize("target", [TARGET, TARGET6])
+def test_the_kernel_accepts_the_program(target: str) -> None:
+    ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    with ours, theirs:
+        bpf.attach(ours, bpf.program(target))
+        # What comes over a Unix socket has no EtherType at all, so nothing of it passes.
+        theirs.send(v4(SYN))
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            ours.recv(100)
+
+
+def test_the_kernel_refuses_a_program_that_does_not_end() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(OSError, match="Invalid argument"):
+        bpf.attach(ours, bpf.program(TARGET)[:-16])
