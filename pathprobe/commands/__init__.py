@@ -5,7 +5,10 @@ Each command's module is imported only when it is called, so that ``--help`` loa
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import sys
 
 import click
 
@@ -21,6 +24,10 @@ _COMMANDS = {
 }
 
 
+#: As in ``status``, which is not imported for the sake of --help.
+_CANNOT, _INTERRUPTED = 1, 130
+
+
 class _LazyGroup(click.Group):
     """Commands by name, imported when asked for (click's documentation, "Lazily Loading Subcommands")."""
 
@@ -33,6 +40,20 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"pathprobe.commands.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The last resort: what no command foresaw still ends in one line and its status."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click knows what to do when the reader went away
+            # What stdout could not take must not be tried once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"pathprobe: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", err=True)
+            sys.exit(_CANNOT)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -35,6 +35,7 @@ def analyze(capture: Path, as_json: bool) -> None:
         duration=sum(result.duration for result in results),
         vantage=Vantage(hostname=None, interface=None, source=results[0].source),
         results=results,
+        complete=all(result.complete for result in results),
         capture_path=str(capture),
         capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
     )

@@ -43,17 +43,18 @@ def demo(write: Path | None, simulated: bool) -> None:
 
 def _on_real_network(scenario: Scenario, path: Path) -> str | None:
     """Show the run on real namespaces; None, or why there can be none."""
+    from pathprobe.commands.lab import call, undisturbed
     from pathprobe.lab.netns import LabUnavailable
     from pathprobe.lab.network import Lab
 
     command = ("pathprobe", *scenario.arguments, "-w", str(path))
     try:
-        with Lab(scenario) as network:
+        with undisturbed(), Lab(scenario) as network:
             _introduce(scenario, command)
-            code = network.run("client", (sys.executable, "-m", *command))
+            code = call(network, (sys.executable, "-m", *command))
     except LabUnavailable as error:
         return str(error)
-    if code in (status.CANNOT, status.USAGE):
+    if code in (status.CANNOT, status.USAGE) or code > 128:
         sys.exit(code)
     _point_at(path)
     return None

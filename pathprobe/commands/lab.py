@@ -50,7 +50,7 @@ def run(name: str, command: tuple[str, ...]) -> None:
     """
     with _network(name) as network:
         given = command or (sys.executable, "-m", "pathprobe", *network.scenario.arguments)
-        code = _call(network, given)
+        code = call(network, given)
     sys.exit(code)
 
 
@@ -62,7 +62,7 @@ def shell(name: str) -> None:
         scenario = network.scenario
         click.echo(f"{scenario.name}: {scenario.summary}", err=True)
         click.echo(f"nodes: {', '.join(scenario.nodes)}; try: pathprobe {' '.join(scenario.arguments)}", err=True)
-        code = _call(network, (os.environ.get("SHELL", "/bin/sh"),))
+        code = call(network, (os.environ.get("SHELL", "/bin/sh"),))
     sys.exit(code)
 
 
@@ -139,7 +139,7 @@ def _network(name: str) -> Iterator[Lab]:
 
     scenario = _load(name)
     try:
-        with _undisturbed(), Lab(scenario) as network:
+        with undisturbed(), Lab(scenario) as network:
             yield network
     except LabUnavailable as error:
         click.echo(f"pathprobe: {error}", err=True)
@@ -157,7 +157,7 @@ def _load(name: str) -> Scenario:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """A termination takes the same way out as Ctrl-C, so that the network is always torn down."""
 
     def stop(number: int, _: object) -> None:
@@ -170,15 +170,22 @@ def _undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _call(network: Lab, command: tuple[str, ...]) -> int:
-    """Run a command on the client; Ctrl-C is the command's to handle, we tear down after it."""
+def call(network: Lab, command: tuple[str, ...]) -> int:
+    """Run a command on the client and give its status; Ctrl-C is the command's to handle, we tear down after it."""
     here = os.path.dirname(sys.executable)
     environment = {**os.environ, "PATH": f"{here}:{os.environ.get('PATH', os.defpath)}"}
-    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        return network.run("client", command, env=environment)
+        process = network.start("client", command, env=environment)
     except (FileNotFoundError, PermissionError) as error:
         click.echo(f"pathprobe: cannot run {command[0]}: {error.strerror}", err=True)
         return status.CANNOT
+    before = signal.signal(signal.SIGINT, lambda number, _: process.send_signal(number))
+    try:
+        return _shell_status(process.wait())
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _shell_status(code: int) -> int:
+    """A command that a signal ended has the status that shells give it."""
+    return 128 - code if code < 0 else code

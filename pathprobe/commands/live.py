@@ -9,8 +9,10 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
+import click
 import netifaces
 
 from pathprobe import __version__
@@ -18,7 +20,8 @@ from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
 from pathprobe.engine.diagnose import Options, diagnose, other_way
 from pathprobe.engine.recorder import Recorder, Words
-from pathprobe.net.routes import NoRoute, Route
+from pathprobe.net.raw import require_privileges
+from pathprobe.net.routes import NoRoute, NotOneHost, Route
 from pathprobe.output import comments
 
 #: How packets and verdicts are put into words in a capture.
@@ -45,11 +48,14 @@ def run(
     verbose: bool,
 ) -> Report:
     """Ask about the targets one after the other. Raises CannotProbe."""
-    _check_vantage(interface, source)
+    source = _check_vantage(interface, source, targets)
     options = Options(max_hops=max_hops, wait=wait, interface=interface, source=source, trace=not no_trace)
     try:
+        require_privileges()
         keeper = recorder(write) if write else None
         return asyncio.run(_ask(targets, options, keeper, verbose=verbose))
+    except NotOneHost:
+        raise CannotProbe("a target is a broadcast address here, and not one host: name the host") from None
     except OSError as error:
         if write and error.filename == str(write):
             raise CannotProbe(f"cannot write {write}: {error.strerror}") from None
@@ -59,12 +65,25 @@ def run(
         raise CannotProbe(f"{where}{error.strerror or error}") from None
 
 
-def _check_vantage(interface: str | None, source: str | None) -> None:
+def _check_vantage(interface: str | None, source: str | None, targets: Sequence[Target]) -> str | None:
+    """The source in its canonical form; raises CannotProbe for one that cannot be, or no such interface."""
     known = netifaces.interfaces()
     if interface is not None and interface not in known:
         raise CannotProbe(f"there is no interface {interface!r} here; there are {', '.join(known)}")
-    if source is not None and source not in _addresses():
+    if source is None:
+        return None
+    try:
+        address = ip_address(source)
+    except ValueError:
+        raise CannotProbe(f"{source} is not an address of this host; ip -br address shows them") from None
+    if str(address) not in _addresses():
         raise CannotProbe(f"{source} is not an address of this host; ip -br address shows them")
+    for target in (ip_address(target.address) for target in targets):
+        if target.version != address.version:
+            raise CannotProbe(f"{source} is an IPv{address.version} address and {target} is IPv{target.version}")
+        if address.is_loopback and not target.is_loopback:
+            raise CannotProbe(f"packets from {source} do not leave this host and cannot reach {target}")
+    return str(address)
 
 
 def _addresses() -> set[str]:
@@ -109,7 +128,7 @@ async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder |
     finally:
         progress.clear()
     if recorder:
-        recorder.finish(tuple(results))
+        _finish(recorder, results)
     return Report(
         engine="raw",
         started=epoch,
@@ -120,6 +139,14 @@ async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder |
         capture_packets=recorder.packets if recorder else 0,
         complete=not interrupted.is_set(),
     )
+
+
+def _finish(recorder: Recorder, results: Sequence[Result]) -> None:
+    """The answer is worth more than its capture: a failure here is a warning."""
+    try:
+        recorder.finish(tuple(results))
+    except OSError as error:
+        click.echo(f"pathprobe: warning: {recorder.path} stays without conclusions: {error.strerror}", err=True)
 
 
 def _vantage(routes: Sequence[Route | None]) -> Vantage:

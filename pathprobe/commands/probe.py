@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from pathprobe.core.report import Report
 
 
+class _Seconds(click.FloatRange):
+    """A range of numbers; "nan" is in every range and is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
+
+
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every probing command has."""
     options = [
@@ -24,7 +35,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Keep every packet, with a comment on each."),
         click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60),
                      help="Longest path to step."),
-        click.option("--wait", type=click.FloatRange(0.01, 60), metavar="SECONDS",
+        click.option("--wait", type=_Seconds(0.01, 60), metavar="SECONDS",
                      help="Longest silence window of one probe (default: adaptive)."),
         click.option("-i", "--interface", metavar="NAME", help="Send through this interface."),
         click.option("-s", "--source", metavar="ADDRESS", help="Send from this address of this host."),

@@ -45,7 +45,7 @@ def pauses(now: Situation) -> Iterator[Pause]:
         return
     yield from _neighbour_lookup(now)
     started = min(seen.sent for seen in now.evidence.observations)
-    if not now.has_passed(started + LONGEST_PATIENCE):
+    if now.died_on_the_way and not now.has_passed(started + LONGEST_PATIENCE):
         yield from _limited_hops(now)
         yield from _limited_crossing(now)
 

@@ -141,12 +141,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was asked about; ``port`` is None for echo."""
+    """What was asked about; ``port`` is None for echo, ``zone`` the interface of a link-local address (RFC 4007)."""
 
     given: str
     address: str
     port: int | None
     protocol: str
+    zone: str | None = None
 
     @property
     def label(self) -> str:
@@ -188,7 +189,8 @@ class Result:
     """The answer about one target.
 
     ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
-    are seconds; ``frames_lost`` is what the receive queue dropped. ``frames``: probe id -> frame numbers
+    are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
+    was killed. ``frames``: probe id -> frame numbers
     in the capture, from 1.
     """
 
@@ -203,6 +205,7 @@ class Result:
     duration: float = 0.0
     window: float = 0.0
     frames_lost: int = 0
+    complete: bool = True
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
 

@@ -130,6 +130,11 @@ class Situation:
         )
 
     @property
+    def died_on_the_way(self) -> bool:
+        """The port's own probes left this host, and only then fell silent."""
+        return any(self.evidence.is_silent(seen) for seen in self.directs)
+
+    @property
     def held_back(self) -> bool:
         """Nothing leaves this host, of whatever kind."""
         directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]

@@ -247,7 +247,7 @@ def _retry(now: Situation) -> Iterator[Want]:
 
 def _loss_may_explain_it(now: Situation, crossing: int) -> bool:
     """Controls are lost too: then a few more tries, where no router's ICMP limit is in play."""
-    if crossing not in (FULL_TTL, now.evidence.distance) or len(now.directs) >= MOST_TRIES:
+    if not now.died_on_the_way or crossing not in (FULL_TTL, now.evidence.distance) or len(now.directs) >= MOST_TRIES:
         return False
     return locate_silence(now.evidence).chance > ENOUGH
 

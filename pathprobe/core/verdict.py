@@ -227,9 +227,9 @@ def _control_heard_why(evidence: Evidence) -> Verdict | None:
 
 
 def _silent(evidence: Evidence) -> Verdict | None:
-    if not any(evidence.is_silent(seen) for seen in evidence.tests):
-        return None
     silence = locate_silence(evidence)
+    if not silence.tests:
+        return None
     died = because.reason(Claim.TEST_SILENT, silence.tests, hop=_ttl(silence.location.last_good))
     if silence.controls:
         return _verdict(
@@ -349,10 +349,6 @@ def _tests_with(evidence: Evidence, fate: type) -> _Seen:
 
 def _guess(evidence: Evidence) -> float:
     return chance_of_guess(len(evidence.observations))
-
-
-def _expired(seen: Observation) -> bool:
-    return isinstance(seen.outcome, TimeExceeded)
 
 
 def _sender(seen: Observation) -> str | None:

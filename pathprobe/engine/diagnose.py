@@ -19,6 +19,7 @@ from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
 from pathprobe.core.session import Session
 from pathprobe.core.situation import Question
+from pathprobe.engine.notes import Asking
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
 from pathprobe.net.ports import ReservedPorts
@@ -55,6 +56,8 @@ async def diagnose(
     progress: Progress | None = None,
 ) -> tuple[Result, Route | None]:
     """Ask about one target, live. Raises PermissionError without CAP_NET_RAW, OSError for a bad source or interface."""
+    if target.zone and not options.interface:
+        options = replace(options, interface=target.zone)
     route = _route(target, options)
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
@@ -65,6 +68,8 @@ async def diagnose(
             session, ledger = _session(target, source, options, ports.numbers, Random(SystemRandom().getrandbits(64)))
             crafter = Crafter(mtu=route.mtu if route else 1500, timestamp=time.monotonic_ns() // 1_000_000 % (1 << 32))
             diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
+            if recorder:
+                recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
             await pump(diagnosis, network, interrupted)
             result = result_of(target, session.evidence(network.now), started=started, duration=network.now)
             if recorder:
@@ -85,11 +90,24 @@ def simulate(
 ) -> Result:
     """Ask about one target on a simulated network; the same seed gives the same packets."""
     session, ledger = _session(target, source, options, tuple(range(40001, 40001 + SOURCE_PORTS)), Random(seed))
+    if recorder:
+        recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
     pump_jumping(Diagnosis(session, ledger, network, Crafter(), recorder=recorder), network)
     result = result_of(target, session.evidence(network.now), started=network.epoch, duration=network.now)
     if recorder:
         result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
     return result
+
+
+def _asking(session: Session, epoch: float) -> Asking:
+    question = session.question
+    return Asking(
+        kind=question.kind,
+        source=question.source,
+        target=question.target,
+        port=question.port or 0,
+        start_ns=int(epoch * 1e9),
+    )
 
 
 def _route(target: Target, options: Options) -> Route | None:

@@ -3,6 +3,7 @@
 Three things leave no packet: what was asked, how long one listened, and which probes this host kept back.
 They stand as comments on the interface statistics, one line each, written and read here.
 
+    asking tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000
     asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.150000
     not-sent EPERM test tcp 40001 8080 ttl 64 token 305419896 at 1780000000100000000
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NOT_SEEN, NotSent
@@ -56,10 +58,27 @@ class KeptBack:
         )
 
 
-Note = Asked | KeptBack
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A question as it is put: of a run that was killed it is the only note."""
 
-_ASKED = re.compile(r"asked (tcp|icmp) (\S+) (\S+) (\d+) from (\d+) until (\d+) window ([\d.]+)")
-_KEPT_BACK = re.compile(r"not-sent (\w+) (test|control) (tcp|icmp) (\d+) (\d+) ttl (\d+) token (\d+) at (\d+)")
+    kind: Kind
+    source: str
+    target: str
+    port: int
+    start_ns: int
+
+    def __str__(self) -> str:
+        return f"asking {self.kind} {self.source} {self.target} {self.port} from {self.start_ns}"
+
+
+Note = Asked | Asking | KeptBack
+
+_ASKED = re.compile(r"asked (tcp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})")
+_ASKING = re.compile(r"asking (tcp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})")
+_KEPT_BACK = re.compile(
+    r"not-sent (\w+) (test|control) (tcp|icmp) (\d{1,5}) (\d{1,5}) ttl (\d{1,3}) token (\d{1,10}) at (\d{1,20})"
+)
 
 
 def kept_back_note(seen: Observation, epoch_ns: int) -> KeptBack | None:
@@ -80,9 +99,11 @@ def kept_back_note(seen: Observation, epoch_ns: int) -> KeptBack | None:
 
 
 def read_note(text: str) -> Note | None:
-    """A line of ours; None for anybody else's comment."""
+    """A line of ours; None for anybody else's comment, or one that was damaged."""
     if found := _ASKED.fullmatch(text):
         kind, source, target, port, start, end, window = found.groups()
+        if not (_is_address(source) and _is_address(target)):
+            return None
         return Asked(
             kind=Kind(kind),
             source=source,
@@ -92,6 +113,11 @@ def read_note(text: str) -> Note | None:
             end_ns=int(end),
             window=float(window),
         )
+    if found := _ASKING.fullmatch(text):
+        kind, source, target, port, start = found.groups()
+        if not (_is_address(source) and _is_address(target)):
+            return None
+        return Asking(kind=Kind(kind), source=source, target=target, port=int(port), start_ns=int(start))
     if found := _KEPT_BACK.fullmatch(text):
         error, role, kind, source_port, port, ttl, token, time = found.groups()
         return KeptBack(
@@ -105,3 +131,11 @@ def read_note(text: str) -> Note | None:
             time_ns=int(time),
         )
     return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,8 +1,7 @@
 """Which verdict follows from a capture that pathprobe wrote?
 
 The packets go through the same ledger as in the live run, in the same order; so does everything after it.
-A run that was killed left no notes: then the first probe in the file is the question, and listening ended
-with the last packet.
+A run that was killed left only the note of what it asked: then listening ended with the last packet.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFl
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
-from pathprobe.engine.notes import Asked, KeptBack, read_note
+from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
 
@@ -46,8 +45,14 @@ def analyze(path: Path) -> tuple[Result, ...]:
         raise NotOurs(f"{path}: {error}") from None
     seen = list(_packets(capture))
     notes = [note for text in capture.notes if (note := read_note(text))]
-    asked = [note for note in notes if isinstance(note, Asked)] or [_first_question(path, seen)]
-    return tuple(_result(one, seen, [note for note in notes if isinstance(note, KeptBack)]) for one in asked)
+    asked = [note for note in notes if isinstance(note, Asked)]
+    kept_back = [note for note in notes if isinstance(note, KeptBack)]
+    done = tuple(_result(one, seen, kept_back) for one in asked)
+    if killed := _unfinished(notes, asked, seen):
+        return (*done, replace(_result(killed, seen, kept_back), complete=False))
+    if not done:
+        raise NotOurs(f"{path}: no probe of pathprobe in it, or nothing that says what was asked")
+    return done
 
 
 def _packets(capture: Capture) -> Iterator[_Seen]:
@@ -59,21 +64,21 @@ def _packets(capture: Capture) -> Iterator[_Seen]:
             yield _Seen(number, captured.time_ns, packet)
 
 
-def _first_question(path: Path, seen: Sequence[_Seen]) -> Asked:
-    for one in seen:
-        probed = _probed(one.packet)
-        if probed:
-            kind, _, port, _ = probed
+def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_Seen]) -> Asked | None:
+    """The question of a run that was killed: put, and never closed. Listening ended with the last packet."""
+    closed = {one.start_ns for one in asked}
+    for note in notes:
+        if isinstance(note, Asking) and note.start_ns not in closed:
             return Asked(
-                kind=kind,
-                source=one.packet.source,
-                target=one.packet.destination,
-                port=port,
-                start_ns=seen[0].time_ns,
-                end_ns=seen[-1].time_ns,
+                kind=note.kind,
+                source=note.source,
+                target=note.target,
+                port=note.port,
+                start_ns=note.start_ns,
+                end_ns=max([note.start_ns, *(one.time_ns for one in seen)]),
                 window=float("inf"),
             )
-    raise NotOurs(f"{path}: no probe of pathprobe in it")
+    return None
 
 
 def _probed(packet: Packet) -> tuple[Kind, int, int, int] | None:
@@ -143,10 +148,19 @@ class _Reader:
         return (time_ns - self.asked.start_ns) / 1e9
 
 
+def _in_order(seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Iterator[_Seen | KeptBack]:
+    """Packets as they stand in the file, for clocks jump; each note before the first packet that is later."""
+    waiting = sorted(kept_back, key=lambda note: note.time_ns, reverse=True)
+    for one in seen:
+        while waiting and waiting[-1].time_ns <= one.time_ns:
+            yield waiting.pop()
+        yield one
+    yield from reversed(waiting)
+
+
 def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Result:
     reader = _Reader(asked)
-    timeline: list[_Seen | KeptBack] = [*kept_back, *seen]
-    for one in sorted(timeline, key=lambda one: one.time_ns):
+    for one in _in_order(seen, kept_back):
         if not asked.start_ns <= one.time_ns <= asked.end_ns:
             continue
         if isinstance(one, KeptBack):

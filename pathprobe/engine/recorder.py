@@ -7,7 +7,10 @@ known the file is written once more, beside the first and then in its place, wit
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,11 +20,14 @@ from pathprobe.core.ledger import Departure, Match
 from pathprobe.core.outcomes import Silent
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result
-from pathprobe.engine.notes import Asked, kept_back_note
+from pathprobe.engine.notes import Asked, Asking, kept_back_note
 from pathprobe.net.base import Frame
 from pathprobe.wire.pcapng import Writer
 
 _NANOSECOND = 1_000_000_000
+
+#: Octets of a comment: an option's length has 16 bits; a word about what was left out must fit as well.
+_LONGEST_COMMENT = 65_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +62,23 @@ class Recorder:
         self._diagnosis = 0
         self._notes: list[str] = []
         self._span: tuple[int, int] | None = None
-        self._stream: BinaryIO = path.open("wb")
-        self._writer = Writer(self._stream, comment=command, application=application)
+        self._stream: BinaryIO = path.open("wb", buffering=0)
+        try:
+            with self._named():
+                self._writer = Writer(self._stream, comment=_fitting([command]), application=application)
+        except OSError:
+            self._stream.close()
+            raise
 
     @property
     def packets(self) -> int:
         return len(self._kept)
+
+    def begin_diagnosis(self, epoch: float, asking: Asking) -> None:
+        """Write down what is asked, before the first packet: a run that is killed has no later chance."""
+        start = int(epoch * _NANOSECOND)
+        with self._named():
+            self._writer.statistics(start, start, comments=[str(asking)])
 
     def keep(self, epoch: float, frame: Frame, reading: Departure | Match) -> None:
         """Write one packet now, with what is known of it so far."""
@@ -69,7 +86,8 @@ class Recorder:
             time_ns=int((epoch + frame.time) * _NANOSECOND), frame=frame, reading=reading, diagnosis=self._diagnosis
         )
         self._kept.append(kept)
-        self._write(self._writer, kept, self._first_words(reading, frame))
+        with self._named():
+            self._write(self._writer, kept, self._first_words(reading, frame))
 
     def end_diagnosis(self, epoch: float, now: float, result: Result) -> dict[int, tuple[int, ...]]:
         """One target is done; gives probe id -> the numbers of its frames."""
@@ -86,22 +104,42 @@ class Recorder:
         return frames
 
     def finish(self, results: tuple[Result, ...]) -> None:
-        """Write the file again with the conclusions, and put it in the place of the first."""
-        if self._span:
-            self._writer.statistics(*self._span, comments=self._notes)
-        self._stream.close()
-        if not self.path.is_file():
-            return  # a pipe or a device: what is written is written
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        comment = "\n".join([self._command, *(self._words.section(result) for result in results)])
+        """Write the file again with the conclusions, and put it in the place of the first.
+
+        Raises OSError, which names the file; what was written as it happened stays.
+        """
+        with self._named():
+            with self._stream:
+                if self._span:
+                    self._writer.statistics(*self._span, comments=self._notes)
+            if self.path.is_file():  # a pipe or a device: what is written is written
+                self._rewrite(results)
+
+    def _rewrite(self, results: tuple[Result, ...]) -> None:
+        place = self.path.resolve()
         outcomes = [{seen.probe.id: seen for seen in result.observations} for result in results]
-        with beside.open("wb") as stream:
-            writer = Writer(stream, comment=comment, application=self._application)
-            for kept in self._kept:
-                self._write(writer, kept, self._last_words(kept, outcomes))
-            if self._span:
-                writer.statistics(*self._span, comments=self._notes)
-        beside.replace(self.path)
+        descriptor, beside = tempfile.mkstemp(prefix=".pathprobe-", dir=place.parent)
+        try:
+            with open(descriptor, "wb") as stream:
+                os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))
+                comment = _fitting([self._command, *(self._words.section(result) for result in results)])
+                writer = Writer(stream, comment=comment, application=self._application)
+                for kept in self._kept:
+                    self._write(writer, kept, self._last_words(kept, outcomes))
+                if self._span:
+                    writer.statistics(*self._span, comments=self._notes)
+            Path(beside).replace(place)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors of writing say which file it was."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _write(self, writer: Writer, kept: _Kept, comment: str) -> None:
         frame = kept.frame
@@ -118,6 +156,18 @@ class Recorder:
         if isinstance(kept.reading, Match) or kept.diagnosis >= len(outcomes):
             return self._first_words(kept.reading, kept.frame)
         return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
+
+
+def _fitting(lines: list[str]) -> str:
+    """As many lines as one comment of the format holds, and a word about the rest."""
+    kept: list[str] = []
+    room = _LONGEST_COMMENT
+    for number, line in enumerate(lines):
+        room -= len(line.encode(errors="backslashreplace")) + 1
+        if room < 0:
+            return "\n".join([*(kept or [line[: _LONGEST_COMMENT // 8]]), f"... and {len(lines) - number} more lines"])
+        kept.append(line)
+    return "\n".join(kept)
 
 
 def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:

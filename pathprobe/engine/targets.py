@@ -13,10 +13,16 @@ from dataclasses import dataclass
 
 from pathprobe.core.report import Target
 
-_PORTS = re.compile(r"[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*")
+_PORTS = re.compile(r"[0-9]{1,9}(-[0-9]{1,9})?(,[0-9]{1,9}(-[0-9]{1,9})?)*")
+
+#: Neither blanks nor what belongs into a URL; the resolver judges the rest.
+_HOST = re.compile(r"[^\s/@\[\]\x00-\x1f]+")
 
 #: More ports than this in one target are a job for batch.
 MOST_PORTS = 1024
+
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class BadTarget(ValueError):
@@ -39,8 +45,10 @@ class Wanted:
 def parse(text: str, *, with_port: bool) -> Wanted:
     """Read one target. Raises BadTarget with a line that says what to do."""
     host, ports = _split(text, with_port=with_port)
-    if not host or any(symbol in host for symbol in " /@"):
+    if not _HOST.fullmatch(host):
         raise BadTarget(f"{text!r}: no host name or address; write HOST{':PORT' if with_port else ''}")
+    if "%" in host and ":" not in host:
+        raise BadTarget(f"{text!r}: only an IPv6 address has a zone (%)")
     return Wanted(given=text, host=host, ports=_ports(text, ports) if with_port else ())
 
 
@@ -49,8 +57,12 @@ def _split(text: str, *, with_port: bool) -> tuple[str, str]:
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise BadTarget(f"{text!r}: an IPv6 target is written [ADDRESS]:PORT")
+        if rest and not with_port:
+            raise BadTarget(f"{text!r}: echo has no port; write HOST")
         return host, rest[1:]
     if not with_port:
+        if text.count(":") == 1:
+            raise BadTarget(f"{text!r}: echo has no port; write HOST")
         return text, ""
     if text.count(":") > 1:
         raise BadTarget(f"{text!r}: write an IPv6 target as [ADDRESS]:PORT")
@@ -69,9 +81,9 @@ def _ports(text: str, ports: str) -> tuple[int, ...]:
         first, last = int(low), int(high or low)
         if not 1 <= first <= last <= 65535:
             raise BadTarget(f"{text!r}: ports go from 1 to 65535, low before high, not {part}")
-        if last - first >= MOST_PORTS:
-            raise BadTarget(f"{text!r}: {last - first + 1} ports; a target has at most {MOST_PORTS}")
         numbers.update(dict.fromkeys(range(first, last + 1)))
+    if len(numbers) > MOST_PORTS:
+        raise BadTarget(f"{text!r}: {len(numbers)} ports; a target has at most {MOST_PORTS}")
     return tuple(numbers)
 
 
@@ -80,30 +92,36 @@ def resolve(wanted: Wanted, *, protocol: str, family: int | None = None) -> Iter
 
     Raises Unresolvable with a line that says why.
     """
-    address = _address(wanted.host, family)
+    address, zone = _address(wanted.host, family)
     for port in wanted.ports or (None,):
         given = wanted.given if len(wanted.ports) <= 1 else f"{_bracketed(wanted.host)}:{port}"
-        yield Target(given=given, address=address, port=port, protocol=protocol)
+        yield Target(given=given, address=address, port=port, protocol=protocol, zone=zone)
 
 
-def _address(host: str, family: int | None) -> str:
-    bare = host.partition("%")[0]
-    if (literal := _literal(bare)) is not None:
-        if literal.is_multicast or literal.is_unspecified or str(literal) == "255.255.255.255":
-            raise Unresolvable(f"{host} is not the address of one host: name the host that should answer")
-        if family not in (None, literal.version):
-            raise Unresolvable(f"{host} is an IPv{literal.version} address and -{family} was asked for")
-        return str(literal)
+def _address(host: str, family: int | None) -> tuple[str, str | None]:
+    """The address, and the zone of a link-local one."""
+    bare, _, zone = host.partition("%")
+    literal = _literal(bare)
+    if literal is None:
+        literal = _look_up(host, family)
+    elif family not in (None, literal.version):
+        raise Unresolvable(f"{host} is an IPv{literal.version} address and -{family} was asked for")
+    if literal.is_multicast or literal.is_unspecified or str(literal) == "255.255.255.255":
+        raise Unresolvable(f"{host} is not the address of one host: name the host that should answer")
+    return str(literal), zone or None
+
+
+def _look_up(host: str, family: int | None) -> _Address:
     wanted = {4: socket.AF_INET, 6: socket.AF_INET6, None: socket.AF_UNSPEC}[family]
     try:
         found = socket.getaddrinfo(host, None, wanted, socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else "no valid name"
         raise Unresolvable(f"cannot resolve {host}: {reason}; check the name, or give the address") from None
-    return str(ipaddress.ip_address(str(found[0][4][0]).partition("%")[0]))
+    return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
 
 
-def _literal(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _literal(text: str) -> _Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:

@@ -13,9 +13,10 @@ import ctypes
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAMES = Path("/run/netns")
@@ -170,3 +171,19 @@ def _checked(call: Callable[..., int], *arguments: object) -> None:
     if call(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def end_processes(name: str) -> None:
+    """Kill what still runs in a namespace of ours: nothing outlives its network."""
+    inode = os.stat(NAMES / name).st_ino
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid() and _network_of(entry) == inode:
+            with suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _network_of(process: Path) -> int | None:
+    try:
+        return os.stat(process / "ns" / "net").st_ino
+    except OSError:
+        return None  # it ended meanwhile, or is somebody else's

@@ -50,10 +50,14 @@ class Lab:
             raise LookupError(f"no node {node!r}; there are {', '.join(self.scenario.nodes)}")
         return netns.inside(node)
 
-    def run(self, node: str, command: Sequence[str], **popen: Any) -> int:
-        """Run a command in a node to its end and return its exit status; ``popen`` goes to subprocess."""
+    def start(self, node: str, command: Sequence[str], **popen: Any) -> subprocess.Popen[Any]:
+        """Start a command in a node; ``popen`` goes to subprocess. It does not outlive the lab."""
         with self.inside(node):
-            return subprocess.call(command, **popen)
+            return subprocess.Popen(command, **popen)
+
+    def run(self, node: str, command: Sequence[str], **popen: Any) -> int:
+        """Run a command in a node to its end and return its exit status."""
+        return self.start(node, command, **popen).wait()
 
     def _build(self, opened: ExitStack) -> None:
         try:
@@ -71,6 +75,7 @@ class Lab:
         for node in self.scenario.nodes:
             netns.add(node)
             opened.callback(netns.delete, node)
+            opened.callback(netns.end_processes, node)
             with self.inside(node):
                 _write_settings(topology.settings(self.scenario, node))
 

@@ -16,6 +16,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pathprobe.net import bpf
 from pathprobe.net.base import Frame
@@ -29,9 +30,18 @@ _ARPHRD_LOOPBACK = 772
 _TIMESPEC = struct.Struct("=qq")
 _STATISTICS = struct.Struct("=II")
 
+#: Seconds by which the wall clock may seem to move against the monotonic one before it is believed to have
+#: been set: less is this process being preempted between two readings.
+_CLOCK_SET = 0.25
+
 #: Room for a burst of answers while Python is busy; the kernel caps it at rmem_max unless we may force it.
 _RECEIVE_BUFFER = 4 << 20
 _SO_RCVBUFFORCE = 33
+
+
+def require_privileges() -> None:
+    """Raises PermissionError where RawNetwork would: without CAP_NET_RAW."""
+    socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0).close()
 
 
 class RawNetwork:
@@ -40,6 +50,7 @@ class RawNetwork:
     def __init__(self, target: str, *, interface: str | None = None, scope: int = 0) -> None:
         self.epoch = time.time()
         self._started = time.monotonic()
+        self._shift = self.epoch
         self._lost = 0
         self._address = (target, 0, 0, scope) if ":" in target else (target, 0)
         self._out = _open_sender(target, interface)
@@ -62,13 +73,11 @@ class RawNetwork:
         try:
             self._out.sendto(octets, self._address)
         except OSError as error:
-            return errno.errorcode.get(error.errno or 0, str(error))
+            return errno.errorcode.get(error.errno or 0, f"E{error.errno}")
         return None
 
     def receive(self) -> Iterator[Frame]:
-        # The kernel stamps with the wall clock; its distance to ours is taken anew each time,
-        # so that a clock that is set during the run shifts nothing.
-        shift = time.time() - self.now
+        self._follow_the_clock()
         while True:
             try:
                 octets, ancillary, _, sender = self._in.recvmsg(65535, 256, socket.MSG_DONTWAIT)
@@ -82,7 +91,13 @@ class RawNetwork:
             outgoing = packet_type == _PACKET_OUTGOING
             if outgoing and hardware == _ARPHRD_LOOPBACK:
                 continue  # loopback shows every packet twice: going out and coming in
-            yield Frame(time=_stamp(ancillary) - shift, octets=octets, interface=interface, outgoing=outgoing)
+            yield Frame(time=_stamp(ancillary) - self._shift, octets=octets, interface=interface, outgoing=outgoing)
+
+    def _follow_the_clock(self) -> None:
+        """The kernel stamps with the wall clock, and somebody may set that during the run."""
+        shift = time.time() - self.now
+        if abs(shift - self._shift) > _CLOCK_SET:
+            self._shift = shift
 
     @property
     def lost(self) -> int:
@@ -99,25 +114,36 @@ class RawNetwork:
 def _open_sender(target: str, interface: str | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    if family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
-    if interface is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-    sock.setblocking(False)
+    with _closed_on_failure(sock):
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+        if interface is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        sock.setblocking(False)
     return sock
 
 
 def _open_receiver(target: str) -> socket.socket:
     # With protocol 0 nothing arrives before bind(), so the filter misses nothing and lets nothing slip in.
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-    bpf.attach(sock, bpf.program(target))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-    except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    _bind_to_all_interfaces(sock)
+    with _closed_on_failure(sock):
+        bpf.attach(sock, bpf.program(target))
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        except PermissionError:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _bind_to_all_interfaces(sock)
     return sock
+
+
+@contextmanager
+def _closed_on_failure(sock: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        sock.close()
+        raise
 
 
 def _bind_to_all_interfaces(sock: socket.socket) -> None:

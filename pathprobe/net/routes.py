@@ -19,6 +19,8 @@ _NLM_F_REQUEST = 1
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC = 1, 2, 4, 5, 7
 _RTA_VIA, _RTA_IP_PROTO, _RTA_DPORT = 18, 27, 29
 _LOCAL = 2
+#: Broadcast and multicast: nobody in particular.
+_NOT_ONE_HOST = (3, 5)
 #: Route types that refuse: what send() would say (net/ipv4/fib_semantics.c, fib_props).
 _REFUSING_TYPES = {6: errno.EINVAL, 7: errno.EHOSTUNREACH, 8: errno.EACCES}
 
@@ -46,6 +48,10 @@ class NoRoute(Exception):
         self.error = error
 
 
+class NotOneHost(Exception):
+    """The kernel takes the address for a broadcast or multicast address."""
+
+
 def lookup(
     target: str,
     *,
@@ -54,7 +60,7 @@ def lookup(
     source: str | None = None,
     interface: str | None = None,
 ) -> Route:
-    """The route for one packet. Raises NoRoute, or OSError when the interface does not exist."""
+    """The route for one packet. Raises NoRoute, NotOneHost, or OSError when the interface does not exist."""
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
     request = _request(family, target, protocol, port, source, interface)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
@@ -93,6 +99,8 @@ def _read(answer: bytes, family: int, source: str | None) -> Route:
     route_type = _ROUTE.unpack_from(answer, _HEADER.size)[7]
     if route_type in _REFUSING_TYPES:
         raise NoRoute(_errno_name(_REFUSING_TYPES[route_type]))
+    if route_type in _NOT_ONE_HOST:
+        raise NotOneHost
     attributes = dict(_attributes(answer, _HEADER.size + _ROUTE.size))
     (index,) = struct.unpack("=I", attributes[_RTA_OIF])
     interface = socket.if_indextoname(index)

@@ -248,12 +248,15 @@ def test_without_privileges_one_line_says_what_is_missing_and_what_to_do(argumen
     assert line.startswith("pathprobe: raw sockets need CAP_NET_RAW: run it with sudo")
 
 
-def test_a_file_that_may_not_be_written_is_not_taken_for_missing_privileges(tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o555)
-    done = without_privileges("tcp", HERE, "-w", "closed/run.pcapng", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "pathprobe: cannot write closed/run.pcapng: Permission denied\n"
+def test_a_file_that_may_not_be_written_is_not_taken_for_missing_privileges(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(live, "require_privileges", lambda: None)
+    monkeypatch.setattr(live, "recorder", refuse)
+    result = CliRunner().invoke(main, ["tcp", HERE, "-w", "closed/run.pcapng"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "pathprobe: cannot write closed/run.pcapng: Permission denied\n"
 
 
 def test_what_needs_no_privileges_works_without(tmp_path: Path) -> None:

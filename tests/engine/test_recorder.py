@@ -93,7 +93,9 @@ def test_a_run_that_is_not_finished_has_its_packets_already() -> None:
     one = run("drop-r2-forward")
     unfinished, finished = read(one.killed), read(one.octets)
     assert [packet.octets for packet in unfinished.packets] == [packet.octets for packet in finished.packets]
-    assert (unfinished.ended_ns, unfinished.truncated) == (None, False)
+    assert [note.split()[0] for note in unfinished.notes] == ["asking"]
+    assert [note.split()[0] for note in finished.notes] == ["asked"]
+    assert not unfinished.truncated
     assert unfinished.comment == COMMAND
     assert [named(packet.comments[0]) for packet in unfinished.packets] == [
         named(packet.comments[0]) for packet in finished.packets

@@ -1,4 +1,4 @@
-"""What was wrong when these tests were written, each with the least that shows it."""
+"""What was wrong once: each test is the least that shows it."""
 
 from __future__ import annotations
 
