@@ -51,7 +51,7 @@ def _on_real_network(scenario: Scenario, path: Path) -> str | None:
     try:
         with undisturbed(), Lab(scenario) as network:
             _introduce(scenario, command)
-            code = call(network, (sys.executable, "-m", *command))
+            code = call(network, (sys.executable, "-m", *command), apart=True)
     except LabUnavailable as error:
         return str(error)
     if code in (status.CANNOT, status.USAGE) or code > 128:

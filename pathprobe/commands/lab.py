@@ -170,16 +170,20 @@ def undisturbed() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def call(network: Lab, command: tuple[str, ...]) -> int:
-    """Run a command on the client and give its status; Ctrl-C is the command's to handle, we tear down after it."""
+def call(network: Lab, command: tuple[str, ...], *, apart: bool = False) -> int:
+    """Run a command on the client and give its status.
+
+    Ctrl-C is the command's to handle, we tear down after it. The terminal sends it to the command too, unless
+    that runs ``apart``, in a session of its own: then we pass it on.
+    """
     here = os.path.dirname(sys.executable)
     environment = {**os.environ, "PATH": f"{here}:{os.environ.get('PATH', os.defpath)}"}
     try:
-        process = network.start("client", command, env=environment)
+        process = network.start("client", command, env=environment, start_new_session=apart)
     except (FileNotFoundError, PermissionError) as error:
         click.echo(f"pathprobe: cannot run {command[0]}: {error.strerror}", err=True)
         return status.CANNOT
-    before = signal.signal(signal.SIGINT, lambda number, _: process.send_signal(number))
+    before = signal.signal(signal.SIGINT, lambda number, _: process.send_signal(number) if apart else None)
     try:
         return _shell_status(process.wait())
     finally:

@@ -72,9 +72,7 @@ def test_frame_numbers_of_an_analysis_point_at_packets_of_that_probe(name: str, 
 
 
 @EVERY
-def test_a_run_that_was_killed_still_gives_a_verdict_and_says_that_it_is_not_complete(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_run_that_was_killed_gives_a_verdict_and_says_that_it_is_not_complete(name: str, tmp_path: Path) -> None:
     one = run(name)
     (result,) = analyzed(one.killed, tmp_path)
     assert (result.complete, result.target.port) == (False, one.result.target.port)
