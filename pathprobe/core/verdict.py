@@ -202,8 +202,16 @@ def _circled(evidence: Evidence) -> Verdict | None:
 
 
 def _circle(evidence: Evidence) -> Location:
-    reached = _reached(evidence)
-    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=reached if reached.ttl else None)
+    """The last hop before an address comes again is the one that sends the packets back."""
+    ttl = evidence.reached(Role.TEST)
+    seen: set[str] = set()
+    for hop, address in sorted(evidence.responders.items()):
+        if address in seen:
+            ttl = min(ttl, hop - 1)
+            break
+        seen.add(address)
+    last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
+    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=last_good)
 
 
 def _control_heard_why(evidence: Evidence) -> Verdict | None:
