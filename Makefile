@@ -19,9 +19,12 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Every network of the lab, ten times, against its known fault.
+# Every network of the lab, ten times, against its known fault; then networks made at random.
+RANDOM_NETWORKS ?= 200
+SEED ?= 0
 accuracy: $(READY) tools
 	$(BIN)/pathprobe lab check --times 10
+	$(BIN)/pathprobe lab check --random $(RANDOM_NETWORKS) --seed $(SEED)
 
 # Beside nmap and traceroute, on the same networks in the same run.
 bench: $(READY) tools

@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from tabulate import tabulate
@@ -16,6 +16,7 @@ from tabulate import tabulate
 from pathprobe.commands import status
 
 if TYPE_CHECKING:
+    from pathprobe.core.report import Result
     from pathprobe.lab.network import Lab
     from pathprobe.net.scenario import Scenario
 
@@ -70,13 +71,17 @@ def shell(name: str) -> None:
 @click.argument("names", nargs=-1)
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1000), help="How often to ask each.")
 @click.option("--simulated", is_flag=True, help="On the simulated networks; needs no privileges.")
-def check(names: tuple[str, ...], times: int, simulated: bool) -> None:
+@click.option("--random", "generated", type=click.IntRange(1, 100_000), metavar="N", help="N random networks instead.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first random network.")
+def check(names: tuple[str, ...], times: int, simulated: bool, generated: int | None, seed: int) -> None:
     """Ask about every network (or NAMES) and compare the verdict with the truth.
 
     Exit status 0 when every verdict is right, else 1.
     """
     from pathprobe.lab import catalogue
 
+    if generated:
+        _check_generated(range(seed, seed + generated), simulated=simulated)
     scenarios = [_load(name) for name in names or catalogue.names()]
     wrong = 0
     for scenario in scenarios:
@@ -111,16 +116,36 @@ def record(directory: Path, names: tuple[str, ...]) -> None:
     sys.exit(1 if wrong else 0)
 
 
+def _check_generated(seeds: range, *, simulated: bool) -> NoReturn:
+    from pathprobe.lab.generate import contradictions, generate
+
+    wrong = 0
+    for seed in seeds:
+        network = generate(seed)
+        found = contradictions(network, _ask(network.scenario, seed, simulated=simulated))
+        wrong += bool(found)
+        for line in found:
+            click.echo(f"{network.scenario.name}: {line}")
+    click.echo(f"{len(seeds)} random networks: {wrong} verdicts that contradict the truth")
+    sys.exit(1 if wrong else 0)
+
+
+def _ask(scenario: Scenario, seed: int, *, simulated: bool) -> Result:
+    """The verdict on a scenario, simulated or on a network built for it."""
+    from pathprobe.lab.ask import ask_live, ask_simulated
+
+    if simulated:
+        return ask_simulated(scenario, seed=seed)
+    with _built(scenario) as network:
+        return ask_live(network)
+
+
 def _check(scenario: Scenario, times: int, *, simulated: bool) -> int:
-    from pathprobe.lab.ask import ask_live, ask_simulated, differences
+    from pathprobe.lab.ask import differences
 
     wrong, confidences, packets = 0, [], []
     for number in range(times):
-        if simulated:
-            result = ask_simulated(scenario, seed=number)
-        else:
-            with _network(scenario.name) as network:
-                result = ask_live(network)
+        result = _ask(scenario, number, simulated=simulated)
         confidences.append(result.verdict.confidence)
         packets.append(len(result.observations))
         found = differences(scenario, result)
@@ -132,12 +157,15 @@ def _check(scenario: Scenario, times: int, *, simulated: bool) -> int:
     return wrong
 
 
+def _network(name: str) -> AbstractContextManager[Lab]:
+    return _built(_load(name))
+
+
 @contextmanager
-def _network(name: str) -> Iterator[Lab]:
+def _built(scenario: Scenario) -> Iterator[Lab]:
     from pathprobe.lab.netns import LabUnavailable
     from pathprobe.lab.network import Lab
 
-    scenario = _load(name)
     try:
         with undisturbed(), Lab(scenario) as network:
             yield network
