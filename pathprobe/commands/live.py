@@ -25,7 +25,12 @@ from pathprobe.net.routes import NoRoute, NotOneHost, Route
 from pathprobe.output import comments
 
 #: How packets and verdicts are put into words in a capture.
-WORDS = Words(sent=comments.sent_comment, answer=comments.answer_comment, section=comments.section_comment)
+WORDS = Words(
+    sent=comments.sent_comment,
+    answer=comments.answer_comment,
+    farewell=comments.farewell_comment,
+    section=comments.section_comment,
+)
 
 _NO_PRIVILEGE = (
     "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"

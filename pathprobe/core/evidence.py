@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from pathprobe.core.outcomes import (
     Answered,
+    Ended,
     NotSent,
     Outcome,
     Refusal,
@@ -23,7 +24,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.probes import FULL_TTL, Probe, Role
+from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
 from pathprobe.core.timing import silence_window
 
 #: A capture stores nanoseconds and a timer fires a little early: waited and window are compared with this slack.
@@ -35,12 +36,22 @@ INITIAL_TTLS = (64, 128, 255)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One probe, when it left (seconds), and what became of it. ``departed``: it was seen to leave this host."""
+    """One probe, when it left (seconds), and what became of it.
+
+    ``departed``: it was seen to leave this host. ``ended``: who was seen to end the half-open connection
+    after a SYN-ACK; None: nobody yet.
+    """
 
     probe: Probe
     sent: float
     outcome: Outcome
     departed: bool = True
+    ended: Ended | None = Ended.BY_KERNEL
+
+    @property
+    def is_unheard(self) -> bool:
+        """A SYN-ACK came, and this host's own TCP was not seen to react."""
+        return isinstance(self.outcome, Answered) and self.probe.flow.kind is Kind.TCP and self.ended is None
 
 
 def hops_back(ttl: int) -> int:

@@ -24,6 +24,7 @@ from pathprobe.core.icmp import Meaning, explain
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
+    Ended,
     NotSent,
     Outcome,
     Rejected,
@@ -66,12 +67,28 @@ class Match:
     duplicate: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """The reset that ends the half-open connection of an answered probe, seen leaving."""
+
+    probe: Probe
+    by: Ended
+
+
+Reading = Departure | Match | Farewell
+
+#: The window in a reset of ours; the kernel's own has 0 (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset).
+FAREWELL_WINDOW = 1
+
+
 @dataclass(slots=True, kw_only=True)
 class _Entry:
     probe: Probe
     sent: float
     seen: bool = False
     outcome: Outcome | None = None
+    ended: Ended | None = None
+    farewell_tried: bool = False
 
 
 class Ledger:
@@ -100,12 +117,29 @@ class Ledger:
         self.sent(probe, now)
         self._entries[probe.id].outcome = NotSent(error=error)
 
-    def read(self, packet: Packet, now: float) -> Departure | Match | None:
+    def unheard(self) -> tuple[tuple[Probe, float], ...]:
+        """Probes whose SYN-ACK came, with the time, and which nobody ended or tried to."""
+        return tuple(
+            (entry.probe, entry.outcome.received)
+            for entry in self._entries.values()
+            if isinstance(entry.outcome, Answered)
+            and entry.probe.flow.kind is Kind.TCP
+            and entry.ended is None
+            and not entry.farewell_tried
+        )
+
+    def farewell_sent(self, probe: Probe) -> None:
+        """We tried to end the probe's half-open connection ourselves; that it left is seen, or not."""
+        self._entries[probe.id].farewell_tried = True
+
+    def read(self, packet: Packet, now: float) -> Reading | None:
         """Enter a packet seen at ``now``; None when it is nobody's answer."""
         if departed := self._departure(packet):
             if not departed.seen:
                 departed.seen, departed.sent = True, now
             return Departure(probe=departed.probe)
+        if farewell := self._farewell(packet):
+            return farewell
         found = self._answer(packet, now)
         if found is None:
             return None
@@ -123,6 +157,7 @@ class Ledger:
                 sent=entry.sent,
                 outcome=entry.outcome or _unanswered(entry, now),
                 departed=entry.seen,
+                ended=entry.ended,
             )
             for entry in self._entries.values()
         )
@@ -136,6 +171,19 @@ class Ledger:
         if isinstance(body, Echo) and body.kind is EchoKind.REQUEST:
             return self._by_token.get((Kind.ECHO, body.identifier << 16 | body.sequence))
         return None
+
+    def _farewell(self, packet: Packet) -> Farewell | None:
+        body = packet.body
+        if packet.destination != self.target or not isinstance(body, Tcp):
+            return None
+        if body.flags & (TcpFlags.RST | TcpFlags.ACK | TcpFlags.SYN) != TcpFlags.RST:
+            return None
+        entry = self._by_token.get((Kind.TCP, (body.sequence - 1) % _SEQUENCE_SPACE))
+        if entry is None or entry.probe.flow.source_port != body.source_port:
+            return None
+        by = Ended.BY_US if body.window == FAREWELL_WINDOW else Ended.BY_KERNEL
+        entry.ended = Ended.BY_KERNEL if Ended.BY_KERNEL in (by, entry.ended) else by
+        return Farewell(probe=entry.probe, by=by)
 
     def _answer(self, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:
         match packet.body:

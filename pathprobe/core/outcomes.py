@@ -8,6 +8,7 @@ Reset). Times are seconds on the session's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from pathprobe.core.icmp import Message
@@ -84,6 +85,16 @@ class NotSent:
     name: ClassVar[str] = "not-sent"
 
     error: str
+
+
+class Ended(StrEnum):
+    """Who ended the half-open connection that a SYN-ACK leaves (RFC 9293 section 3.10.7.1).
+
+    The kernel does when the SYN-ACK gets through to its TCP. We do when it did not.
+    """
+
+    BY_KERNEL = "kernel"
+    BY_US = "us"
 
 
 #: NotSent.error of a packet that send() accepted and that no tap saw leave.

@@ -111,6 +111,8 @@ class Claim(StrEnum):
     GAVE_UP = "gave-up"
     LOCAL_SILENCE = "local-silence"
     EXPIRED_AT_FULL_TTL = "expired-at-full-ttl"
+    DEAF = "deaf"
+    UNHEARD = "unheard"
     NOT_TRACED = "not-traced"
     UNFINISHED = "unfinished"
 

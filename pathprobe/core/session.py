@@ -20,12 +20,16 @@ from pathprobe.core.ledger import Ledger
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.situation import Question, Situation, Want
 from pathprobe.core.strategy import is_over, next_look, wanted
+from pathprobe.core.timing import KERNEL_REACTION
 
 if TYPE_CHECKING:
     from random import Random
 
 #: Two probes' sequence numbers are this far apart at least, and at most twice as far.
 _SEQUENCE_STEP = 1 << 16
+
+#: A timer may fire this many seconds early.
+_TICK = 1e-6
 
 #: No diagnosis sends more: a strategy gone wrong must not become a flood.
 MOST_PROBES = 120
@@ -60,6 +64,13 @@ class Session:
         """The probes to send at ``now``; the caller tells the ledger what became of the sending."""
         room = MOST_PROBES - self._ids
         return [self._probe(want) for want in wanted(self._situation(now))[: max(0, room)] if self._has_port(want)]
+
+    def farewells(self, now: float) -> list[Probe]:
+        """The probes whose half-open connection we must end with a reset, for this host's kernel did not.
+
+        That is kind to the target, and it shows that a reset could leave: so the SYN-ACK never got through here.
+        """
+        return [probe for probe, received in self.ledger.unheard() if now - received >= KERNEL_REACTION - _TICK]
 
     def wake_at(self, now: float) -> float | None:
         """When to call step() again if nothing arrives."""

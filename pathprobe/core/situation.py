@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
 from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reply, Reset, Silent, TimeExceeded
 from pathprobe.core.probes import Kind, Role
-from pathprobe.core.timing import grace
+from pathprobe.core.timing import KERNEL_REACTION, grace
 
 #: TTL steps that the leader may be ahead of what is known: a short burst, yet one round trip for most paths.
 AHEAD = 3
@@ -167,7 +167,14 @@ class Situation:
 
     @property
     def all_settled(self) -> bool:
-        return all(self.is_settled(seen) for seen in self.evidence.observations)
+        return all(self.is_settled(seen) and self.is_ended(seen) for seen in self.evidence.observations)
+
+    def is_ended(self, seen: Observation) -> bool:
+        """Nothing is left half open, or this host's kernel and then we had the time to end it."""
+        outcome = seen.outcome
+        if not seen.is_unheard or not isinstance(outcome, Answered):
+            return True
+        return self.has_passed(outcome.received + 2 * KERNEL_REACTION)
 
 
 class Steps:

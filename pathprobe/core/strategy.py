@@ -30,6 +30,7 @@ from pathprobe.core.pauses import pauses
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
 from pathprobe.core.statistics import ENOUGH
+from pathprobe.core.timing import KERNEL_REACTION
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
@@ -278,6 +279,8 @@ def next_look(now: Situation) -> float | None:
     for seen in now.evidence.observations:
         if now.is_pending(seen):
             times += [seen.sent + now.step_wait, seen.sent + now.quick, seen.sent + now.evidence.window]
+        if seen.is_unheard and isinstance(seen.outcome, Answered):
+            times += [seen.outcome.received + KERNEL_REACTION, seen.outcome.received + 2 * KERNEL_REACTION]
     return min((time for time in times if not now.has_passed(time)), default=None)
 
 

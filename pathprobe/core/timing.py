@@ -26,6 +26,9 @@ NEIGHBOUR_LOOKUP = 3.35
 #: Shortest wait for answers that can complete the picture and no longer change the verdict.
 SHORTEST_GRACE = 0.03
 
+#: This host's own TCP answers an unexpected SYN-ACK with a reset at once; after this long it will not.
+KERNEL_REACTION = 0.03
+
 #: Added to a round trip when a probe's turn depends on another's: what a scheduler may take.
 SLACK = 0.01
 

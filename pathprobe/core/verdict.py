@@ -24,6 +24,7 @@ from pathprobe.core.locate import Origin, Silence, locate_silence, origin_of
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
+    Ended,
     NotSent,
     Rejected,
     Reply,
@@ -31,7 +32,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.probes import FULL_TTL, Role
+from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import (
     Claim,
     Clue,
@@ -106,6 +107,10 @@ def _answered(evidence: Evidence) -> Verdict | None:
     reasons = (because.reason(Claim.ANSWERED, seen, ttl=_arrived_ttl(seen)), *because.about_origin(evidence, origin))
     if some := _intermittent(evidence, seen):
         return some
+    if seen[0].probe.flow.kind is Kind.TCP and not any(one.ended is Ended.BY_KERNEL for one in seen):
+        if any(one.ended is Ended.BY_US for one in seen):
+            return _deaf(evidence, origin, reasons)
+        reasons = (*reasons, because.reason(Claim.UNHEARD, seen))
     if origin.by_target is None:
         nowhere = Location(where=Where.UNKNOWN, last_good=_reached(evidence))
         return _verdict(evidence, State.OPEN, Mechanism.ANSWER, nowhere, chance=_guess(evidence), reasons=reasons)
@@ -114,6 +119,18 @@ def _answered(evidence: Evidence) -> Verdict | None:
             evidence, State.OPEN, Mechanism.ANSWER, _box(evidence, origin), chance=origin.chance, reasons=reasons
         )
     return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, _guess(evidence), reasons)
+
+
+def _deaf(evidence: Evidence, origin: Origin, reasons: tuple[Reason, ...]) -> Verdict:
+    """The answer came in, and this host's own TCP never saw it."""
+    deaf = tuple(one for one in origin.seen if one.ended is Ended.BY_US)
+    hop = _target_hop(evidence, origin)
+    location = Location(where=Where.LOCAL, direction=Direction.RETURN, last_good=hop)
+    told = (*reasons, because.reason(Claim.DEAF, deaf))
+    verdict = _verdict(
+        evidence, State.FILTERED, Mechanism.DROP, location, chance=chance_of_next_passing(len(deaf)), reasons=told
+    )
+    return replace(verdict, distance=hop.ttl if hop else None)
 
 
 def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pathprobe.core.evidence import Observation
-from pathprobe.core.ledger import Departure, Match
+from pathprobe.core.ledger import Farewell, Match, Reading
 from pathprobe.core.outcomes import Silent
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result
@@ -36,6 +36,7 @@ class Words:
 
     sent: Callable[[Observation], str]
     answer: Callable[[Match], str]
+    farewell: Callable[[Farewell], str]
     section: Callable[[Result], str]
 
 
@@ -43,7 +44,7 @@ class Words:
 class _Kept:
     time_ns: int
     frame: Frame
-    reading: Departure | Match
+    reading: Reading
     diagnosis: int
 
 
@@ -80,7 +81,7 @@ class Recorder:
         with self._named():
             self._writer.statistics(start, start, comments=[str(asking)])
 
-    def keep(self, epoch: float, frame: Frame, reading: Departure | Match) -> None:
+    def keep(self, epoch: float, frame: Frame, reading: Reading) -> None:
         """Write one packet now, with what is known of it so far."""
         kept = _Kept(
             time_ns=int((epoch + frame.time) * _NANOSECOND), frame=frame, reading=reading, diagnosis=self._diagnosis
@@ -147,13 +148,15 @@ class Recorder:
             kept.time_ns, frame.octets, interface=frame.interface, outgoing=frame.outgoing, comments=[comment]
         )
 
-    def _first_words(self, reading: Departure | Match, frame: Frame) -> str:
+    def _first_words(self, reading: Reading, frame: Frame) -> str:
         if isinstance(reading, Match):
             return self._words.answer(reading)
+        if isinstance(reading, Farewell):
+            return self._words.farewell(reading)
         return self._words.sent(Observation(probe=reading.probe, sent=frame.time, outcome=Silent(waited=0.0)))
 
     def _last_words(self, kept: _Kept, outcomes: list[dict[int, Observation]]) -> str:
-        if isinstance(kept.reading, Match) or kept.diagnosis >= len(outcomes):
+        if isinstance(kept.reading, Match | Farewell) or kept.diagnosis >= len(outcomes):
             return self._first_words(kept.reading, kept.frame)
         return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
 

@@ -71,6 +71,9 @@ class Diagnosis:
         while probes := self.session.step(now):
             for probe in probes:
                 self._send(probe, now)
+        for probe in self.session.farewells(now):
+            self._network.send(self._crafter.farewell(probe))
+            self.ledger.farewell_sent(probe)
         if self._progress:
             self._progress(self.session, now)
         if self.session.done(now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathprobe.core.report import Hop, Mechanism, Result, State, Where
+from pathprobe.core.report import Direction, Hop, Mechanism, Result, State, Where
 from pathprobe.output.wording import maker, place
 
 
@@ -42,6 +42,8 @@ def next_steps(result: Result) -> tuple[str, ...]:
 
 def _local_steps(result: Result) -> tuple[str, ...]:
     verdict, address = result.verdict, result.target.address
+    if verdict.location.direction is Direction.RETURN:
+        return ("On this host: nft list ruleset; iptables -S INPUT",)
     if verdict.state is State.FILTERED:
         return ("On this host: nft list ruleset; iptables -S OUTPUT; tc filter show dev DEVICE egress",)
     if verdict.mechanism is Mechanism.LOCAL_ERROR:

@@ -40,6 +40,10 @@ _CLAIMS = {
     Claim.NO_NEIGHBOUR: "No packet of any kind was seen to leave: the next hop's link address is not known.",
     Claim.GAVE_UP: "This host's own kernel gave up on {probes} and told itself so: ICMP {message}.",
     Claim.EXPIRED_AT_FULL_TTL: f"{{probes}} ran out of a TTL of {FULL_TTL} at {{source}}.",
+    Claim.DEAF: "The answer to {probes} came in at this host's interface, and its own TCP never reacted, though a"
+    " reset can leave: a rule on the way in drops it.",
+    Claim.UNHEARD: "This host's own TCP was not seen to react to the answer: a rule of its own may drop the answer"
+    " (then programs here cannot connect) or the reset.",
     Claim.NOT_TRACED: "The path was not traced that far, so there is no telling where they died.",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathprobe.core.evidence import Observation
-from pathprobe.core.ledger import Match
-from pathprobe.core.outcomes import Answered, NotSent, Outcome, Refusal, Reply, Reset, Silent, TimeExceeded
+from pathprobe.core.ledger import Farewell, Match
+from pathprobe.core.outcomes import Answered, Ended, NotSent, Outcome, Refusal, Reply, Reset, Silent, TimeExceeded
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.report import Result
 from pathprobe.output.wording import error_text, summary, sureness
@@ -23,6 +23,14 @@ def answer_comment(match: Match) -> str:
     """Which probe a received packet answers, and what follows from it."""
     probe, again = match.probe, "again " if match.duplicate else ""
     return f"{again}answers probe {probe.id} ({probe.role}, {_what(probe)}, {_ttl(probe)}): {_fate(match.outcome)}"
+
+
+def farewell_comment(farewell: Farewell) -> str:
+    """Who ends a half-open connection, and what that shows."""
+    number = farewell.probe.id
+    if farewell.by is Ended.BY_KERNEL:
+        return f"this host's own TCP ends what probe {number} left half open: the SYN-ACK got through to it"
+    return f"we end what probe {number} left half open, for this host's own TCP did not react to the SYN-ACK"
 
 
 def section_comment(result: Result) -> str:

@@ -11,6 +11,7 @@ from pathprobe.core.outcomes import (
     NotSent,
 )
 from pathprobe.core.report import (
+    Direction,
     Hop,
     Location,
     Mechanism,
@@ -120,6 +121,8 @@ def _drop(result: Result) -> str:
     if verdict.state is State.UNREACHABLE and location.where is not Where.LOCAL:
         return f"nothing of any kind comes back from beyond {good}"
     match location.where:
+        case Where.LOCAL if location.direction is Direction.RETURN:
+            return "the target answers, and this host drops the answer on its way in"
         case Where.LOCAL:
             return "dropped silently on this host"
         case Where.TARGET_EDGE:

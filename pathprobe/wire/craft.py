@@ -17,7 +17,8 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from pathprobe.core.probes import Flow, Kind, Probe
+from pathprobe.core.ledger import FAREWELL_WINDOW
+from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe
 
 if TYPE_CHECKING:
     from scapy.packet import Packet as ScapyPacket
@@ -67,6 +68,25 @@ class Crafter:
         else:
             _set_echo_sequence(packet, transport, probe)
         return bytes(packet)
+
+    def farewell(self, probe: Probe) -> bytes:
+        """The reset that ends the half-open connection which an answered SYN left (RFC 9293 section 3.5.2)."""
+        from scapy.layers.inet import TCP
+
+        flow = probe.flow
+        header = _ip(flow)
+        setattr(header, "ttl" if flow.version == 4 else "hlim", FULL_TTL)
+        sequence = (probe.token + 1) % (1 << 32)
+        return bytes(
+            header
+            / TCP(
+                sport=flow.source_port,
+                dport=flow.destination_port,
+                flags="R",
+                seq=sequence,
+                window=FAREWELL_WINDOW,
+            )
+        )
 
     def _template(self, flow: Flow) -> bytes:
         """The flow's datagram with TTL, IP-ID, sequence and echo balance still 0."""

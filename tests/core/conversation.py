@@ -14,14 +14,25 @@ from random import Random
 from typing import Any
 
 from pathprobe.core.evidence import Evidence
-from pathprobe.core.ledger import Ledger
-from pathprobe.core.outcomes import NOT_SEEN, NotSent, Outcome
+from pathprobe.core.ledger import Ledger, Match, Reading
+from pathprobe.core.outcomes import NOT_SEEN, Answered, Ended, NotSent, Outcome, Refusal
 from pathprobe.core.packets import Packet
 from pathprobe.core.probes import Kind, Probe, Role
 from pathprobe.core.report import Verdict
 from pathprobe.core.session import Session
 from pathprobe.core.verdict import conclude
-from tests.core.factories import DISTANCE, PORT, answered, departure, expired, packet_of, question, reset
+from tests.core.factories import (
+    DISTANCE,
+    PORT,
+    answered,
+    departure,
+    expired,
+    farewell,
+    packet_of,
+    question,
+    reset,
+    router,
+)
 
 PORTS = tuple(range(40001, 40033))
 
@@ -66,14 +77,20 @@ def talk(
     *,
     ports: Iterable[int] = PORTS,
     seed: int = 1,
+    rng: Random | None = None,
     round_trip: float = 0.01,
     deliver: Callable[[list[Packet]], Iterable[Packet]] = as_it_comes,
     longest: float = 60.0,
+    deaf: bool = False,
+    resets_leave: bool = True,
     **asked: Any,
 ) -> Talk:
-    """The whole conversation. Fails if it goes on for ``longest`` seconds or goes round on the spot."""
+    """The whole conversation. Fails if it goes on for ``longest`` seconds or goes round on the spot.
+
+    ``deaf``: this host's own TCP sees no answer; ``resets_leave``: ours may.
+    """
     ledger = Ledger(question(**asked).target)
-    session = Session(question(**asked), ledger, tuple(ports), Random(seed))
+    session = Session(question(**asked), ledger, tuple(ports), rng or Random(seed))
     sent: list[Sent] = []
     coming: list[tuple[float, int, Packet]] = []
     order = count()
@@ -83,7 +100,7 @@ def talk(
             assert len(sent) < 1000, "a flood"
             for probe in probes:
                 sent.append(Sent(now, probe))
-                fate = network(probe)
+                fate = network.at(now, probe) if isinstance(network, Limited) else network(probe)
                 _send(ledger, probe, fate, now)
                 packet = packet_of(probe, fate)
                 if packet:
@@ -97,8 +114,20 @@ def talk(
         while coming and coming[0][0] <= now:
             batch.append(heapq.heappop(coming)[2])
         for packet in deliver(batch):
-            ledger.read(packet, now)
+            _react(ledger, ledger.read(packet, now), now, deaf=deaf)
+        for probe in session.farewells(now):
+            ledger.farewell_sent(probe)
+            if resets_leave:
+                ledger.read(farewell(probe, by=Ended.BY_US), now)
     raise AssertionError(f"still talking after {longest} s and {len(sent)} probes")
+
+
+def _react(ledger: Ledger, reading: Reading | None, now: float, *, deaf: bool) -> None:
+    """This host's own TCP ends what nobody asked it for, unless a rule keeps the answer from it."""
+    if deaf or not isinstance(reading, Match) or reading.probe.flow.kind is not Kind.TCP:
+        return
+    if isinstance(reading.outcome, Answered):
+        ledger.read(farewell(reading.probe), now)
 
 
 def _send(ledger: Ledger, probe: Probe, fate: Outcome | None, now: float) -> None:
@@ -136,6 +165,36 @@ def road(
         return reset(back=homeward)
 
     return network
+
+
+class Limited:
+    """A network whose hop ``hop`` lets ICMP errors go like Linux: ``tokens`` at once, then one a second."""
+
+    def __init__(self, network: Network, hop: int, tokens: float) -> None:
+        self._network, self._hop, self._tokens, self._burst, self._filled = network, hop, tokens, max(tokens, 1), 0.0
+
+    def __call__(self, probe: Probe) -> Outcome | None:
+        return self._network(probe)
+
+    def at(self, now: float, probe: Probe) -> Outcome | None:
+        fate = self._network(probe)
+        if not isinstance(fate, Refusal) or (fate.source or router(probe.ttl)) != router(self._hop):
+            return fate
+        self._tokens, self._filled = min(self._burst, self._tokens + now - self._filled), now
+        if self._tokens < 1 - 1e-6:
+            return None
+        self._tokens -= 1
+        return fate
+
+
+class NearTheEnd(Random):
+    """Chance at its upper end: every counter that starts with it wraps within a few steps."""
+
+    def getrandbits(self, k: int, /) -> int:
+        return (1 << k) - (3 << 17 if k == 32 else 3)
+
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:  # noqa: ARG002
+        return start - 1
 
 
 def is_test(probe: Probe) -> bool:

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.icmp import explain
+from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
+    Ended,
     NotSent,
     Outcome,
     Refusal,
@@ -293,6 +295,20 @@ def syn_ack(of: Probe, **changes: Any) -> Packet:
 
 def rst(of: Probe, **changes: Any) -> Packet:
     return segment(of, TcpFlags.RST | TcpFlags.ACK, **changes)
+
+
+def farewell(of: Probe, *, by: Ended = Ended.BY_KERNEL, **changes: Any) -> Packet:
+    """The reset with which this host ends what an answered probe left half open."""
+    facts: dict[str, Any] = {
+        "source_port": of.flow.source_port,
+        "destination_port": of.flow.destination_port,
+        "sequence": (of.token + 1) % 2**32,
+        "acknowledgement": 0,
+        "flags": TcpFlags.RST,
+        "window": FAREWELL_WINDOW if by is Ended.BY_US else 0,
+    }
+    body = Tcp(**{**facts, **changes})
+    return packet(body, source=of.flow.source, destination=of.flow.destination, ttl=64)
 
 
 def echo_reply(of: Probe, *, source: str | None = None, ttl: int = 61, **changes: Any) -> Packet:

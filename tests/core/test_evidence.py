@@ -112,6 +112,24 @@ def test_a_refusal_comes_by_icmp_and_a_probe_kept_back_was_not_sent(fate: Outcom
     assert kept_back(syn(3, fate)) is kept
 
 
+@pytest.mark.parametrize(
+    ("ttl", "fate", "through"),
+    [
+        (3, expired(), True),
+        (FULL, expired(R1), False),  # a loop
+        (3, answered(), True),
+        (FULL, reset(), True),
+        (FULL, rejected(THERE), True),
+        (3, rejected(R3), False),
+        (3, unreachable(R3), False),
+        (FULL, silent(), False),
+    ],
+)
+def test_a_probe_gets_through_to_where_its_ttl_takes_it(ttl: int, fate: Outcome, through: bool) -> None:
+    seen = evidence(echo(ttl, fate))
+    assert seen.got_through(seen.controls[0]) is through
+
+
 # ---- hops
 
 

@@ -20,9 +20,10 @@ from pathprobe.core.report import Mechanism, Result, State, Where
 from pathprobe.core.session import MOST_PROBES
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.lab.catalogue import load, names
-from tests.core.conversation import Network, Talk, is_echo, is_test, road, talk
+from tests.core.conversation import Limited, NearTheEnd, Network, Talk, is_echo, is_test, road, talk
 from tests.core.factories import (
     CLOSED_PORT,
+    DISTANCE,
     ME,
     PORT,
     ROUTERS,
@@ -253,13 +254,15 @@ def test_sequences_grow_in_the_order_of_sending_by_no_more_than_a_window(name: s
     assert all(1 << 16 <= (after - before) % (1 << 32) < 1 << 17 for before, after in pairwise(tokens))
 
 
-def test_sequences_wrap() -> None:
-    """Some seed starts so near the end of the sequence space that its probes pass it."""
-    near_the_end = next(seed for seed in range(100_000) if Random(seed).getrandbits(32) > 0xFFFC_0000)
-    held = talk(road(), seed=near_the_end)
+def test_every_number_stays_within_its_field_where_it_wraps() -> None:
+    held = talk(road(), rng=NearTheEnd())
     tokens = [probe.token for probe in held.probes if not is_echo(probe)]
     assert tokens != sorted(tokens)
-    assert all(0 <= token < 1 << 32 for token in tokens)
+    assert all(0 <= probe.token < 1 << 32 for probe in held.probes)
+    assert all((after - before) % (1 << 32) == (1 << 17) - 1 for before, after in pairwise(tokens))
+    marks = [probe.identification for probe in held.probes]
+    assert (min(marks), max(marks), len(set(marks))) == (1, 0xFFFF, len(marks))
+    assert len({probe.token >> 16 for probe in held.probes if is_echo(probe)}) == 1
     assert held.verdict == conversation("open").verdict
 
 
@@ -337,7 +340,7 @@ def test_the_same_seed_sends_the_same_packets_and_another_seed_others() -> None:
 
 
 def test_the_question_comes_first_with_a_full_ttl_and_a_port_of_its_own() -> None:
-    first, second, *steps = conversation("open").sent[:5]
+    first, second, *steps = [one for one in conversation("open").sent if one.time == 0]
     assert (first.probe.role, first.probe.ttl, first.probe.flow.destination_port) == (Role.TEST, FULL_TTL, PORT)
     assert (second.probe.role, second.probe.ttl, second.probe.flow.kind) == (Role.CONTROL, FULL_TTL, Kind.ECHO)
     assert [(step.time, step.probe.ttl, step.probe.flow.kind) for step in steps] == [
@@ -350,6 +353,75 @@ def test_a_silent_port_is_asked_five_times_at_the_break_against_five_controls() 
     assert Counter((probe.role, probe.ttl) for probe in held.probes)[Role.TEST, 3] == 5
     assert Counter((probe.role, probe.ttl) for probe in held.probes)[Role.CONTROL, 3] == 5
     assert [probe.ttl for probe in held.of(Role.TEST)].count(FULL_TTL) == 3
+
+
+def test_at_the_edge_of_the_target_the_retries_have_a_full_ttl() -> None:
+    assert Counter(probe.ttl for probe in conversation("dropped at the target").of(Role.TEST)) == {
+        FULL_TTL: 4, 1: 1, 2: 1, 3: 1, 4: 1
+    }  # fmt: skip
+
+
+def test_where_controls_are_lost_as_well_more_is_asked_until_loss_alone_is_ruled_out() -> None:
+    two_of_three = iter([True, True, False] * 40)
+    clear = dropped_at(4)
+    held = talk(lambda probe: None if probe.ttl == FULL_TTL and is_echo(probe) and next(two_of_three) else clear(probe))
+    assert [probe.ttl for probe in held.of(Role.TEST)].count(FULL_TTL) > 4
+    assert held.verdict.confidence > 0.95
+
+
+def test_a_target_whose_answer_was_lost_is_not_thought_to_be_farther_away() -> None:
+    lost = iter([True])
+    clear = road()
+    held = talk(lambda probe: None if is_echo(probe) and probe.ttl == 4 and next(lost, False) else clear(probe))
+    assert held.evidence.distance == 4
+
+
+def test_an_answer_that_seems_to_come_from_far_away_sends_no_flood_after_it() -> None:
+    held = talk(road(back=40))
+    for moment in {one.time for one in held.sent}:
+        assert sum(one.time == moment and is_echo(one.probe) for one in held.sent) <= 10
+
+
+def test_a_reset_from_another_distance_than_the_echo_is_compared_with_a_closed_ports() -> None:
+    clear = road(listening=())
+    held = talk(lambda probe: clear(probe) if is_echo(probe) or probe.ttl < DISTANCE else reset(back=6))
+    assert [probe.flow.destination_port for probe in held.of(Role.CONTROL, Kind.TCP)] == [CLOSED_PORT]
+    assert held.verdict.state is State.CLOSED
+    assert held.verdict.confidence > 0.99
+
+
+@pytest.mark.parametrize("hop", [2, 3])
+def test_a_box_that_refuses_the_port_is_not_asked_again_where_its_hop_is_known(hop: int) -> None:
+    held = talk(refused_by(ROUTERS[4][hop - 1], hop, rejected))
+    assert len(held.of(Role.TEST)) == 1
+
+
+@pytest.mark.parametrize("tokens", [0, 1])
+def test_a_router_that_limits_its_icmp_is_given_time_before_a_hop_is_blamed(tokens: float) -> None:
+    """r3 has used up its errors, or has one left which the control gets: the port is dropped behind it all the same."""
+    told = said(talk(Limited(dropped_at(4), 3, tokens)).verdict)
+    assert told[:5] == (State.FILTERED, Mechanism.DROP, Where.TARGET_EDGE, 3, 4)
+
+
+@pytest.mark.parametrize("tokens", [0, 1])
+def test_a_router_that_limits_its_icmp_before_a_drop_is_found_with_time(tokens: float) -> None:
+    told = said(talk(Limited(dropped_at(4, distance=5), 3, tokens)).verdict)
+    assert told[:5] == (State.FILTERED, Mechanism.DROP, Where.PATH, 3, 4)
+
+
+def test_a_limited_router_that_refuses_the_port_is_given_time_to_say_so() -> None:
+    told = said(talk(Limited(refused_by(R3, 3, rejected), 3, tokens=0)).verdict)
+    assert told[:6] == (State.FILTERED, Mechanism.REJECT, Where.PATH, 3, 4, 3)
+
+
+def test_a_port_that_never_left_waits_for_no_router() -> None:
+    assert conversation("the port is kept back in silence").ended < 2
+
+
+def test_a_loop_of_the_port_alone_is_not_walked_to_its_end() -> None:
+    held = talk(lambda probe: None if is_echo(probe) else expired(R1 if probe.ttl % 2 else R2))
+    assert (held.verdict.state, held.verdict.mechanism) == (State.UNREACHABLE, Mechanism.LOOP)
+    assert len(held.of(Role.TEST)) < 15
 
 
 def test_other_ports_are_asked_only_where_echo_does_not_get_through() -> None:
@@ -461,7 +533,8 @@ def test_the_most_probes_are_never_exceeded(network: Network, max_hops: int) -> 
 
 def test_after_an_answer_of_the_port_nothing_else_is_waited_for_long() -> None:
     held = conversation("no echo, open")
-    assert held.ended < 0.5
+    assert held.evidence.window == 0.2
+    assert held.ended < 0.15
 
 
 @deterministic

@@ -196,6 +196,31 @@ def test_a_syn_ack_from_the_target_is_open(own: Seen, control: Seen) -> None:
     assert claims(given)[0] is Claim.ANSWERED
 
 
+@pytest.mark.parametrize(
+    ("heard", "lost", "controls", "state"),
+    [
+        (5, 5, 10, State.INTERMITTENT),
+        (3, 6, 9, State.INTERMITTENT),
+        (1, 1, 2, OPEN),
+        (4, 1, 5, OPEN),
+        (1, 9, 0, OPEN),
+    ],
+)
+def test_tries_that_die_beyond_what_the_control_loses_make_a_port_intermittent(
+    heard: int, lost: int, controls: int, state: State
+) -> None:
+    own = [syn(FULL, answered())] * heard + [syn(FULL, silent())] * lost
+    given = verdict(*own, *[echo(FULL, answered())] * controls)
+    assert given.state is state
+    assert 0.5 < given.confidence < 1
+
+
+def test_tries_that_die_as_often_as_the_controls_are_loss() -> None:
+    half = [answered(), silent()] * 8
+    given = verdict(*[syn(FULL, fate) for fate in half], *[echo(FULL, fate) for fate in half])
+    assert given.state is OPEN
+
+
 def test_untraced_open_knows_no_distance() -> None:
     given = verdict(syn(FULL, answered()), echo(FULL, answered()))
     assert said(given) == Says(OPEN, Mechanism.ANSWER, Where.TARGET)
@@ -372,6 +397,13 @@ def test_reject_from_the_target_is_filtered_by_the_target(code: tuple[int, int])
 
 def test_reject_from_a_target_that_also_answers_nothing_else_has_its_hop_from_the_first_ttl() -> None:
     fate = rejected(THERE)
+    given = verdict(*steps(syn, 3), syn(4, fate), syn(FULL, fate), *steps(echo, 3))
+    assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, None)
+
+
+@pytest.mark.parametrize("back", [2, 3])
+def test_reject_from_the_target_is_the_targets_if_nothing_else_answers_and_the_way_back_is_shorter(back: int) -> None:
+    fate = rejected(THERE, back=back)
     given = verdict(*steps(syn, 3), syn(4, fate), syn(FULL, fate), *steps(echo, 3))
     assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, None)
 

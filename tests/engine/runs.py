@@ -82,7 +82,10 @@ def identity(octets: bytes) -> tuple[Kind, int, frozenset[int]]:
     match packet.body:
         case Tcp() as segment:
             departs = TcpFlags.ACK not in segment.flags
-            token = segment.sequence if departs else (segment.acknowledgement - 1) % (1 << 32)
+            token = segment.sequence if departs else segment.acknowledgement - 1
+            if departs and TcpFlags.RST in segment.flags:
+                token -= 1  # the reset that ends what an answered probe left half open
+            token %= 1 << 32
             return Kind.TCP, token, frozenset({segment.source_port, segment.destination_port})
         case Echo() as echo:
             return Kind.ECHO, echo.identifier << 16 | echo.sequence, frozenset({0})

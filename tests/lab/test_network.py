@@ -157,7 +157,12 @@ def test_what_answers_answers(name: str) -> None:
         assert answer(scenario, port=scenario.port) == ("reset" if scenario.expect.mechanism == "reset" else yes)
 
 
-@pytest.mark.parametrize("name", expecting("drop"))
+def on_the_way_out() -> list[str]:
+    """The silent drops, but for those of an answer that came home: its kernel alone does not see it."""
+    return [name for name in expecting("drop") if packaged(name).expect.direction != "return"]
+
+
+@pytest.mark.parametrize("name", on_the_way_out())
 def test_a_drop_is_silent_from_the_hop_after_the_last_good_one(name: str) -> None:
     scenario = packaged(name)
     last_good, distance = scenario.expect.last_good or 0, scenario.routers + 1

@@ -155,6 +155,8 @@ def test_the_summary_names_the_hops_of_the_verdict_and_no_other(name: str) -> No
 
 def hops_to_name(scenario: Scenario) -> Iterator[int]:
     expect = scenario.expect
+    if expect.where == Where.LOCAL:
+        return
     if expect.mechanism == Mechanism.DROP and expect.last_good:
         yield expect.last_good
     if expect.mechanism == Mechanism.DROP and expect.first_bad and expect.where != Where.TARGET_EDGE:

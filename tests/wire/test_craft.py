@@ -13,6 +13,7 @@ from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.packet import Packet as ScapyPacket
 
+from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.packets import Echo, EchoKind, Packet, Tcp, TcpFlags
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.wire.craft import ECHO_TEXT, Crafter, flow_label
@@ -234,3 +235,19 @@ def test_scapy_is_never_asked_for_a_route(version: int, kind: Kind, monkeypatch:
     monkeypatch.setattr(type(conf.route), "route", refuse)
     monkeypatch.setattr(type(conf.route6), "route", refuse)
     Crafter().craft(probe(flow(version, kind)))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_farewell_is_a_bare_reset_that_the_kernel_s_own_is_told_from(version: int) -> None:
+    source, target = ("10.9.1.9", "10.0.0.5") if version == 4 else ("fd00:9:1::9", "fd00::5")
+    flow = Flow(kind=Kind.TCP, source=source, destination=target, source_port=40001, destination_port=8080)
+    probe = Probe(
+        id=1, role=Role.TEST, flow=flow, flow_number=0, ttl=3, attempt=1, token=(1 << 32) - 1, identification=7
+    )
+    packet = dissect(Crafter().farewell(probe))
+    assert isinstance(packet, Packet)
+    assert isinstance(packet.body, Tcp)
+    assert (packet.source, packet.destination, packet.ttl) == (source, target, 64)
+    # The sequence after ours, around the end of its space.
+    assert (packet.body.sequence, packet.body.flags, packet.body.window) == (0, TcpFlags.RST, FAREWELL_WINDOW)
+    assert (packet.body.source_port, packet.body.destination_port) == (40001, 8080)
