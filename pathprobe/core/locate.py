@@ -94,6 +94,8 @@ def _local_silence(evidence: Evidence) -> Silence:
 
 def _working_controls(evidence: Evidence, first: int) -> tuple[Observation, ...]:
     """Controls that had to cross the break, of the kinds that ever did: a port that is filtered too is none."""
+    if first == FULL_TTL and evidence.distance is not None:
+        first = evidence.distance  # the port's own steps went farther: every control that got there is one that crossed
     crossing = [seen for seen in evidence.controls if seen.probe.ttl >= first]
     working = {seen.probe.flow.label for seen in crossing if evidence.got_through(seen)}
     return tuple(
@@ -152,7 +154,7 @@ def _hop_of_answerer(evidence: Evidence, first_ttl: int, back: int) -> int:
         return back
     if back in (first_ttl - 1, first_ttl):
         return back
-    return first_ttl - 1 if first_ttl in evidence.responders else first_ttl
+    return max(1, first_ttl - 1) if first_ttl in evidence.responders else first_ttl
 
 
 def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_ttl: int, back: int) -> Origin:
@@ -164,19 +166,33 @@ def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_tt
     told = Origin(
         seen=seen, by_target=True, chance=1.0, first_ttl=first_ttl, hops_back=back, comparison=peers, usual=usual
     )
-    if early or (nearer and (same_kind or back == first_ttl - 1)):
-        return _forged(evidence, told, early, nearer=nearer, same_kind=same_kind)
+    hops = _possible_hops(evidence, first_ttl)
+    if early or (nearer and (same_kind or back in hops)):
+        return _forged(evidence, told, early, hops, nearer=nearer, same_kind=same_kind)
     if usual is None and back < first_ttl < FULL_TTL:
         return replace(told, by_target=None)  # came back from nearer than it went, and nothing to compare it with
     return replace(told, chance=_chance_of_a_forger(evidence, told))
 
 
+def _possible_hops(evidence: Evidence, first_ttl: int) -> range:
+    """Where a box may be that answers from ``first_ttl`` on, and behind routing from the next; silent steps may
+    have been answers that were lost."""
+    earliest = min(first_ttl, evidence.reached(Role.TEST) + 1)
+    return range(max(1, earliest - 1), first_ttl)
+
+
 def _forged(
-    evidence: Evidence, told: Origin, early: tuple[Observation, ...], *, nearer: bool, same_kind: bool
+    evidence: Evidence,
+    told: Origin,
+    early: tuple[Observation, ...],
+    hops: range,
+    *,
+    nearer: bool,
+    same_kind: bool,
 ) -> Origin:
     """A box answered in the target's place; it is named if the TTLs agree on one hop."""
     back = told.hops_back
-    clues = [Clue.REPLY_TTL] if nearer and back in (told.first_ttl - 1, told.first_ttl) else []
+    clues = [Clue.REPLY_TTL] if nearer and (back in hops or back == told.first_ttl) else []
     device = None
     if clues:
         clues += [Clue.FIRST_ANSWERING_TTL] if early else []

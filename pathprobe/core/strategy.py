@@ -38,14 +38,14 @@ TRIES = 3
 #: The same where controls are lost as well, until loss alone is ruled out.
 MOST_TRIES = 13
 
-#: Probes of each role at the first bad hop in a retry: with the first try 5 against 5, and 5 is
-#: what one router's ICMP limit lets pass in a burst (Linux: 6, net/ipv4/icmp.c XRLIM_BURST_FACTOR).
+#: Probes of each role in a retry at the target, which answers echo without a limit.
 PER_RETRY = 2
 
 #: How often a closed port is asked for a reset to compare with: the first may be lost.
 MOST_COMPARISONS = 2
 
-#: Controls that one router is asked for in a burst, at most.
+#: Controls at the first bad hop, at most, in a burst: with the port's own 5 against 5, and 5 is what one
+#: router's ICMP limit lets pass (Linux: 6, net/ipv4/icmp.c XRLIM_BURST_FACTOR).
 MOST_IN_BURST = 5
 
 #: Other ports to ask where echo is blocked: those that are most often let through.
@@ -90,9 +90,11 @@ def _follow(now: Situation) -> Iterator[Want]:
     if own.kept_back or own.circling or _refuser_is_placed(now):
         return
     for ttl in range(1, _follow_ceiling(now, lead, own) + 1):
-        if own.asked_at(ttl):
-            continue
         known = lead.asked_at(ttl)
+        if own.asked_at(ttl):
+            if own.settled_after(now.step_wait) < ttl and not any(now.evidence.got_through(seen) for seen in known):
+                return  # a step into the dark, perhaps to the target: what comes of it decides on the next
+            continue
         if not all(now.is_settled(seen, now.quick) for seen in known) or (not known and ttl <= lead.ceiling):
             return
         if any(now.evidence.got_through(seen) for seen in known):
@@ -240,7 +242,11 @@ def _retry(now: Situation) -> Iterator[Want]:
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
     ttl, pairs = FULL_TTL, PER_RETRY
     if crossing not in (FULL_TTL, now.evidence.distance):
-        ttl, pairs = crossing, min(PER_RETRY, MOST_IN_BURST - len(now.evidence.at(Role.CONTROL, crossing)))
+        # One pair first, for the step may only have been lost; then as many as that router has answers to spare.
+        ttl, pairs = (
+            crossing,
+            1 if len(now.directs) == 1 else MOST_IN_BURST - len(now.evidence.at(Role.CONTROL, crossing)),
+        )
     for _ in range(pairs):
         yield now.test(ttl, fresh=True)
         yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP)
