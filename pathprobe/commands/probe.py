@@ -56,8 +56,8 @@ def tcp(targets: tuple[str, ...], **options: Any) -> None:
     A target is HOST:PORT, [V6]:PORT, HOST:PORT,PORT or HOST:LOW-HIGH.
 
     \b
-    Exit status: 0 open, 3 closed, 4 filtered, 5 unreachable, 6 unknown, 8 several targets
-    that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
+    Exit status: 0 open, 3 closed, 4 filtered, 5 unreachable, 6 unknown, 7 intermittent,
+    8 several targets that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
     """
     _run("tcp", targets, **options)
 
@@ -69,8 +69,8 @@ def icmp(targets: tuple[str, ...], **options: Any) -> None:
     """Does this host answer echo requests, and if not, what stops them and where?
 
     \b
-    Exit status: 0 it answers, 4 filtered, 5 unreachable, 6 unknown, 8 several targets
-    that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
+    Exit status: 0 it answers, 4 filtered, 5 unreachable, 6 unknown, 7 intermittent,
+    8 several targets that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
     """
     _run("icmp", targets, **options)
 

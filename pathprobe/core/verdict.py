@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from pathprobe.core import places
 from pathprobe.core import reasons as because
 from pathprobe.core.evidence import Evidence, Observation, kept_back
 from pathprobe.core.locate import Origin, Silence, locate_silence, origin_of
@@ -32,7 +33,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.probes import FULL_TTL, Kind, Role
+from pathprobe.core.probes import Kind, Role
 from pathprobe.core.report import (
     Claim,
     Clue,
@@ -112,11 +113,11 @@ def _answered(evidence: Evidence) -> Verdict | None:
             return _deaf(evidence, origin, reasons)
         reasons = (*reasons, because.reason(Claim.UNHEARD, seen))
     if origin.by_target is None:
-        nowhere = Location(where=Where.UNKNOWN, last_good=_reached(evidence))
+        nowhere = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
         return _verdict(evidence, State.OPEN, Mechanism.ANSWER, nowhere, chance=_guess(evidence), reasons=reasons)
     if origin.by_target is False:
         return _verdict(
-            evidence, State.OPEN, Mechanism.ANSWER, _box(evidence, origin), chance=origin.chance, reasons=reasons
+            evidence, State.OPEN, Mechanism.ANSWER, places.box(evidence, origin), chance=origin.chance, reasons=reasons
         )
     return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, _guess(evidence), reasons)
 
@@ -124,7 +125,7 @@ def _answered(evidence: Evidence) -> Verdict | None:
 def _deaf(evidence: Evidence, origin: Origin, reasons: tuple[Reason, ...]) -> Verdict:
     """The answer came in, and this host's own TCP never saw it."""
     deaf = tuple(one for one in origin.seen if one.ended is Ended.BY_US)
-    hop = _target_hop(evidence, origin)
+    hop = places.target_hop(evidence, origin)
     location = Location(where=Where.LOCAL, direction=Direction.RETURN, last_good=hop)
     told = (*reasons, because.reason(Claim.DEAF, deaf))
     verdict = _verdict(
@@ -146,7 +147,7 @@ def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:
         evidence,
         State.INTERMITTENT,
         Mechanism.DROP,
-        Location(where=Where.UNKNOWN, last_good=_reached(evidence)),
+        Location(where=Where.UNKNOWN, last_good=places.reached(evidence)),
         chance=chance,
         reasons=(
             because.reason(Claim.ANSWERED, answered, ttl=_arrived_ttl(answered)),
@@ -168,13 +169,13 @@ def _reset(evidence: Evidence) -> Verdict | None:
     if origin.by_target:
         return _by_target(evidence, State.CLOSED, Mechanism.RESET, origin, origin.chance, reasons)
     if origin.by_target is None:
-        location = Location(where=Where.UNKNOWN, last_good=_reached(evidence))
+        location = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
         return _verdict(evidence, State.UNKNOWN, Mechanism.RESET, location, chance=origin.chance, reasons=reasons)
     return _verdict(
         evidence,
         State.FILTERED,
         Mechanism.RESET,
-        _box(evidence, origin),
+        places.box(evidence, origin),
         chance=origin.chance,
         reasons=(*reasons[1:], *because.control_passed(evidence)),
     )
@@ -199,11 +200,11 @@ def _refused(evidence: Evidence) -> Verdict | None:
     if sender == evidence.source and not evidence.local:
         reasons = (because.refusal(Claim.GAVE_UP, seen),)
     if origin.by_target is not False:
-        hop = _target_hop(evidence, origin)
+        hop = places.target_hop(evidence, origin)
         device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None
         location = Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
     else:
-        location = _box(evidence, origin)
+        location = places.box(evidence, origin)
     return _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
 
 
@@ -211,24 +212,11 @@ def _circled(evidence: Evidence) -> Verdict | None:
     seen = tuple(one for one in _tests_with(evidence, TimeExceeded) if one.probe.is_direct)
     if not seen:
         return None
-    location = _circle(evidence)
+    location = places.circle(evidence)
     reasons = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, seen), *because.control_passed(evidence))
     chance = chance_of_next_passing(len(seen))
     state = State.FILTERED if evidence.control_reaches_target else State.UNREACHABLE
     return _verdict(evidence, state, Mechanism.LOOP, location, chance=chance, reasons=reasons)
-
-
-def _circle(evidence: Evidence) -> Location:
-    """The last hop before an address comes again is the one that sends the packets back."""
-    ttl = evidence.reached(Role.TEST)
-    seen: set[str] = set()
-    for hop, address in sorted(evidence.responders.items()):
-        if address in seen:
-            ttl = min(ttl, hop - 1)
-            break
-        seen.add(address)
-    last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
-    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=last_good)
 
 
 def _control_heard_why(evidence: Evidence) -> Verdict | None:
@@ -242,10 +230,10 @@ def _control_heard_why(evidence: Evidence) -> Verdict | None:
         return None
     died = because.reason(Claim.TEST_SILENT, silent, hop=evidence.reached(Role.TEST))
     if refused:
-        mechanism, location = Mechanism.NO_ROUTE, _box(evidence, origin_of(evidence, refused))
+        mechanism, location = Mechanism.NO_ROUTE, places.box(evidence, origin_of(evidence, refused))
         told = because.control_refused(evidence)
     else:
-        mechanism, location = Mechanism.LOOP, _circle(evidence)
+        mechanism, location = Mechanism.LOOP, places.circle(evidence)
         told = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, circled),)
     chance = chance_of_next_passing(len(silent))
     return _verdict(evidence, State.UNREACHABLE, mechanism, location, chance=chance, reasons=(died, *told))
@@ -327,45 +315,10 @@ def _by_target(
     chance: float,
     reasons: tuple[Reason, ...],
 ) -> Verdict:
-    hop = _target_hop(evidence, origin)
+    hop = places.target_hop(evidence, origin)
     location = Location(where=Where.TARGET, last_good=hop)
     verdict = _verdict(evidence, state, mechanism, location, chance=chance, reasons=reasons)
     return replace(verdict, distance=hop.ttl if hop else None)
-
-
-def _target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
-    """The target as a hop: as far as the control says, else the first TTL that drew its answer."""
-    if evidence.local:
-        return Hop(ttl=0)
-    ttl = evidence.distance if evidence.distance is not None else origin.first_ttl
-    return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
-
-
-def _box(evidence: Evidence, origin: Origin) -> Location:
-    """A box on the way made the answer: the probes got as far as that box, and not behind it."""
-    if _sender(origin.seen[0]) == evidence.source:
-        return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
-    ttl = origin.device.ttl if origin.device else _farthest(evidence, origin)
-    address = origin.device.address if origin.device else evidence.responders.get(ttl)
-    beyond = evidence.next_control_hop(max(ttl, evidence.reached(Role.TEST)))
-    return Location(
-        where=Where.PATH,
-        direction=Direction.FORWARD,
-        last_good=Hop(ttl=ttl, address=address),
-        first_bad=None if beyond is None else Hop(ttl=beyond, address=evidence.address_at(beyond)),
-        device=origin.device,
-    )
-
-
-def _farthest(evidence: Evidence, origin: Origin) -> int:
-    """The hop that the probes were seen to reach, when the answerer did not give itself away."""
-    stepped = origin.first_ttl - 1 if origin.first_ttl < FULL_TTL else 0
-    return max(evidence.reached(Role.TEST), stepped)
-
-
-def _reached(evidence: Evidence) -> Hop:
-    ttl = evidence.reached(Role.TEST)
-    return Hop(ttl=ttl, address=evidence.address_at(ttl))
 
 
 def _tests_with(evidence: Evidence, fate: type) -> _Seen:

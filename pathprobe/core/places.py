@@ -1,0 +1,63 @@
+"""How is a place on the path named in a verdict? Locations from the evidence, one for each way to end."""
+
+from __future__ import annotations
+
+from pathprobe.core.evidence import Evidence
+from pathprobe.core.locate import Origin
+from pathprobe.core.outcomes import Reply
+from pathprobe.core.probes import FULL_TTL, Role
+from pathprobe.core.report import Direction, Hop, Location, Where
+
+
+def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
+    """The target as a hop: as far as the control says, else the first TTL that drew its answer."""
+    if evidence.local:
+        return Hop(ttl=0)
+    ttl = evidence.distance if evidence.distance is not None else origin.first_ttl
+    return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
+
+
+def box(evidence: Evidence, origin: Origin) -> Location:
+    """A box on the way made the answer: the probes got as far as that box, and not behind it."""
+    if told_by(origin) == evidence.source:
+        return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
+    ttl = origin.device.ttl if origin.device else _farthest(evidence, origin)
+    address = origin.device.address if origin.device else evidence.responders.get(ttl)
+    beyond = evidence.next_control_hop(max(ttl, evidence.reached(Role.TEST)))
+    return Location(
+        where=Where.PATH,
+        direction=Direction.FORWARD,
+        last_good=Hop(ttl=ttl, address=address),
+        first_bad=None if beyond is None else Hop(ttl=beyond, address=evidence.address_at(beyond)),
+        device=origin.device,
+    )
+
+
+def _farthest(evidence: Evidence, origin: Origin) -> int:
+    """The hop that the probes were seen to reach, when the answerer did not give itself away."""
+    stepped = origin.first_ttl - 1 if origin.first_ttl < FULL_TTL else 0
+    return max(evidence.reached(Role.TEST), stepped)
+
+
+def reached(evidence: Evidence) -> Hop:
+    ttl = evidence.reached(Role.TEST)
+    return Hop(ttl=ttl, address=evidence.address_at(ttl))
+
+
+def circle(evidence: Evidence) -> Location:
+    """The last hop before an address comes again is the one that sends the packets back."""
+    ttl = evidence.reached(Role.TEST)
+    seen: set[str] = set()
+    for hop, address in sorted(evidence.responders.items()):
+        if address in seen:
+            ttl = min(ttl, hop - 1)
+            break
+        seen.add(address)
+    last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
+    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=last_good)
+
+
+def told_by(origin: Origin) -> str | None:
+    """From whose address the answers came."""
+    outcome = origin.seen[0].outcome
+    return outcome.source if isinstance(outcome, Reply) else None
