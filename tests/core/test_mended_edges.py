@@ -45,7 +45,7 @@ def test_no_box_stands_at_hop_0() -> None:
 
 
 def test_a_lost_answer_to_the_leader_does_not_send_two_steps_to_the_target_from_one_port() -> None:
-    # It was (slight): echo TTL 4 is lost, 5 is answered: the distance is 5 for a moment, and the port's steps 4 and 5 both
+    # It was (slight): echo TTL 4 is lost, 5 is answered: for a moment the distance is 5, and steps 4 and 5 both
     # arrive on the constant flow. One lost packet is enough (two with the direct echo, so that there is no guess).
     lost = {4, FULL}
     clear = road()
