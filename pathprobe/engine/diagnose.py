@@ -25,7 +25,7 @@ from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumpin
 from pathprobe.net.ports import ReservedPorts
 from pathprobe.net.raw import RawNetwork
 from pathprobe.net.routes import NoRoute, Route, lookup
-from pathprobe.wire.craft import Crafter
+from pathprobe.wire.craft import Crafter, load_scapy
 
 #: Source ports for one diagnosis: every probe that is meant to reach the target has its own.
 SOURCE_PORTS = 32
@@ -61,6 +61,7 @@ async def diagnose(
     route = _route(target, options)
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
+    load_scapy(6 if ":" in target.address else 4)
     with ReservedPorts(source, SOURCE_PORTS, scope) as ports:
         network = RawNetwork(target.address, interface=options.interface, scope=scope)
         try:

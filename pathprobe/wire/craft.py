@@ -13,6 +13,7 @@ patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no
 
 from __future__ import annotations
 
+import importlib
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -42,6 +43,11 @@ _IPV4_ID, _IPV4_TTL, _IPV4_CHECKSUM, _IPV6_HOP_LIMIT = 4, 8, 10, 7
 # Offsets in the transport header.
 _TCP_SEQUENCE, _TCP_CHECKSUM = 4, 16
 _ECHO_SEQUENCE, _ECHO_BALANCE = 6, 8
+
+
+def load_scapy(version: int) -> None:
+    """Import what crafting for this IP version needs: a tenth of a second that nobody should spend between probes."""
+    importlib.import_module("scapy.layers.inet" if version == 4 else "scapy.layers.inet6")
 
 
 class Crafter:
