@@ -10,8 +10,10 @@ ICMP error            quotes the probe's 32-bit word at transport offset 4 and a
                       or, where a box rewrote the sequence, its IP-ID and both its ports
 ====================  =========================================================================
 
-A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first
-answer counts; later ones are duplicates. Our own packets, seen leaving, give the honest send time.
+A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first answer
+counts, later ones are duplicates; but an expired TTL gives way to an answer, whichever came first (a tap
+answers packets that it lets pass: Sundara Raman et al., CenTrace, CoNEXT 2022). Our own packets, seen leaving,
+give the honest send time.
 """
 
 from __future__ import annotations
@@ -144,7 +146,7 @@ class Ledger:
         if found is None:
             return None
         entry, outcome = found
-        duplicate = entry.outcome is not None
+        duplicate = entry.outcome is not None and not _outweighs(outcome, entry.outcome)
         if not duplicate:
             entry.outcome = outcome
         return Match(probe=entry.probe, outcome=outcome, duplicate=duplicate)
@@ -237,6 +239,10 @@ class Ledger:
         # A NAT between us and the router rewrites one end of the quote, never our sequence too.
         flow = entry.probe.flow
         return entry if flow.source_port == ports[0] or flow.destination_port == ports[1] else None
+
+
+def _outweighs(new: Outcome, old: Outcome) -> bool:
+    return isinstance(old, TimeExceeded) and not isinstance(new, TimeExceeded)
 
 
 def _answers_ports(probe: Probe, segment: Tcp) -> bool:

@@ -411,3 +411,14 @@ def test_the_kernels_refusal_is_kept_with_its_errno() -> None:
 
 def test_time_that_runs_backwards_is_no_waiting() -> None:
     assert outcome(ledger_with(OURS, at=1.0), OURS, 0.5) == Silent(waited=0.0)
+
+
+@pytest.mark.parametrize("tap_first", [True, False])
+def test_a_taps_answer_counts_though_the_ttl_of_the_same_probe_ran_out_behind_it(tap_first: bool) -> None:
+    step = probe(ttl=3)
+    ledger = Ledger(step.flow.destination)
+    ledger.sent(step, 0.0)
+    told = [rst(step), icmp_error(step)]
+    for one in told if tap_first else reversed(told):
+        ledger.read(one, 0.5)
+    assert isinstance(ledger.observations(1.0)[0].outcome, Reset)
