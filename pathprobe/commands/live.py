@@ -18,7 +18,7 @@ import netifaces
 from pathprobe import __version__
 from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
-from pathprobe.engine.diagnose import Options, diagnose, other_way
+from pathprobe.engine.diagnose import Options, diagnose, other_way, require_one_host
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.raw import require_privileges
 from pathprobe.net.routes import NoRoute, NotOneHost, Route
@@ -56,11 +56,14 @@ def run(
     source = _check_vantage(interface, source, targets)
     options = Options(max_hops=max_hops, wait=wait, interface=interface, source=source, trace=not no_trace)
     try:
+        # All that can be known beforehand is, so that no answer is lost to a later target.
         require_privileges()
+        for target in {target.address: target for target in targets}.values():
+            require_one_host(target, options)
         keeper = recorder(write) if write else None
         return asyncio.run(_ask(targets, options, keeper, verbose=verbose))
-    except NotOneHost:
-        raise CannotProbe("a target is a broadcast address here, and not one host: name the host") from None
+    except NotOneHost as error:
+        raise CannotProbe(f"{error} is a broadcast address here, and not one host: name the host") from None
     except OSError as error:
         if write and error.filename == str(write):
             raise CannotProbe(f"cannot write {write}: {error.strerror}") from None

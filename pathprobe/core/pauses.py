@@ -20,15 +20,15 @@ from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 #: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
 LIMITER_REFILL = 1.05
 
+#: The same for errors about a missing route, which Linux charges twice, first in ip_error (net/ipv4/route.c):
+#: a prober that asks once a second is never answered again.
+ROUTE_ERROR_REFILL = 2.2
+
 #: Seconds after which no more is asked for the sake of a router's limits.
 LONGEST_PATIENCE = 6.0
 
 #: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
 MOST_PAIRS = 9
-
-#: The same for errors about a missing route, which Linux charges twice, first in ip_error (net/ipv4/route.c):
-#: a prober that asks once a second is never answered again.
-ROUTE_ERROR_REFILL = 2.2
 
 
 @dataclass(frozen=True, slots=True)

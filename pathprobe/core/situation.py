@@ -190,7 +190,7 @@ class Steps:
         return [seen for seen in self._steps if seen.probe.ttl == ttl]
 
     def is_silent_at(self, ttl: int) -> bool:
-        """All steps with this TTL had their time, and nothing came."""
+        """Nothing has come for the steps with this TTL."""
         return not any(isinstance(seen.outcome, Reply) for seen in self.asked_at(ttl))
 
     @property

@@ -119,6 +119,11 @@ def _route(target: Target, options: Options) -> Route | None:
         return None
 
 
+def require_one_host(target: Target, options: Options) -> None:
+    """Raises NotOneHost for what the kernel takes for a broadcast address; sends nothing."""
+    _route(target, options)
+
+
 def other_way(target: Target, options: Options) -> Route | NoRoute | None:
     """What a policy rule on protocol or port gives to real clients, where it is not the probes' own route.
 

@@ -112,8 +112,9 @@ async def pump(diagnosis: Diagnosis, network: LiveNetwork, interrupted: asyncio.
             await awake.wait()
             timer.cancel()
     finally:
-        stop.cancel()
         loop.remove_reader(network.fileno())
+        stop.cancel()
+        await asyncio.wait([stop])
 
 
 def pump_jumping(diagnosis: Diagnosis, network: JumpingNetwork) -> None:

@@ -28,7 +28,10 @@ _ECHO = Match(protocol="icmp", icmp="echo-request")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """What a right verdict may say. ``reach``: the last hop that the port's probes get to; None: not bounded."""
+    """What a right verdict may say.
+
+    ``reach``: the last hop that the port's probes get to. ``device``: the hop of the box that refuses, if one does.
+    """
 
     states: frozenset[State]
     wheres: frozenset[Where]

@@ -66,7 +66,7 @@ def lookup(
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
         netlink.sendto(request, (0, 0))
         answer = netlink.recv(65536)
-    return _read(answer, family, source)
+    return _read(answer, family, target, source)
 
 
 def _request(
@@ -91,7 +91,7 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return octets + bytes(-len(octets) % 4)
 
 
-def _read(answer: bytes, family: int, source: str | None) -> Route:
+def _read(answer: bytes, family: int, target: str, source: str | None) -> Route:
     _, kind, _, _, _ = _HEADER.unpack_from(answer)
     if kind == _NLMSG_ERROR:
         (negative,) = struct.unpack_from("=i", answer, _HEADER.size)
@@ -100,7 +100,7 @@ def _read(answer: bytes, family: int, source: str | None) -> Route:
     if route_type in _REFUSING_TYPES:
         raise NoRoute(_errno_name(_REFUSING_TYPES[route_type]))
     if route_type in _NOT_ONE_HOST:
-        raise NotOneHost
+        raise NotOneHost(target)
     attributes = dict(_attributes(answer, _HEADER.size + _ROUTE.size))
     (index,) = struct.unpack("=I", attributes[_RTA_OIF])
     interface = socket.if_indextoname(index)

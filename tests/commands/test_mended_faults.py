@@ -339,6 +339,18 @@ def test_a_broadcast_address_is_not_taken_for_a_prohibit_route(without_fault: La
     assert "prohibit" not in on_client(without_fault, "tcp", "10.9.1.255:80").stdout
 
 
+@pytest.mark.lab
+@in_a_lab
+def test_a_broadcast_address_among_the_targets_costs_no_answer_already_given(
+    without_fault: Lab, tmp_path: Path
+) -> None:
+    # It is told before the first probe; it used to be told after the first target's, whose answer was lost.
+    path = tmp_path / "run.pcapng"
+    done = on_client(without_fault, "tcp", "10.0.0.5:8080", "10.9.1.255:80", "-w", str(path))
+    assert (done.returncode, done.stdout, path.exists()) == (1, "", False)
+    assert "10.9.1.255 is a broadcast address" in done.stderr
+
+
 # --- Words
 
 

@@ -46,11 +46,8 @@ _ECHO = {4: (socket.IPPROTO_ICMP, 8), 6: (socket.IPPROTO_ICMPV6, 128)}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def private_namespaces() -> None:
-    try:
-        netns.privatise()
-    except netns.LabUnavailable as reason:
-        give_up(str(reason))
+def private_namespaces(lab_host: None) -> None:
+    """Every test here builds labs."""
 
 
 def give_up(reason: str) -> NoReturn:
