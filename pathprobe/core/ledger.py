@@ -2,14 +2,14 @@
 
 The ledger keeps every probe and believes a packet only if it carries a probe's token:
 
-====================  =========================================================================
-SYN-ACK, RST          from the target, to the probe's port, acknowledging its sequence + 1
-                      (RFC 9293 section 3.10.7.3)
-echo reply            identifier and sequence of the probe, from the address asked
-ICMP error            quotes the probe's 32-bit word at transport offset 4 and at least one of its ports;
-                      or, where a box rewrote the sequence, its IP-ID and both its ports
-====================  =========================================================================
+==================  =============================================================================
+SYN-ACK, RST        from the target, to the probe's port, acknowledging its sequence + 1
+echo reply          identifier and sequence of the probe, from the address asked
+UDP answer          from the target, to the probe's port, from whatever port of the target it likes
+ICMP error          quotes the probe
+==================  =============================================================================
 
+How a probe is found again by what these carry is core.register's knowledge.
 A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first answer
 counts, later ones are duplicates; but an expired TTL gives way to an answer, whichever came first (a tap
 answers packets that it lets pass: Sundara Raman et al., CenTrace, CoNEXT 2022). Our own packets, seen leaving,
@@ -35,18 +35,15 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Quote, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import Kind, Probe
+from pathprobe.core.register import Register
 
 _REFUSALS: dict[Meaning, type[Rejected | Unreachable | TimeExceeded]] = {
     Meaning.REJECT: Rejected,
     Meaning.NO_ROUTE: Unreachable,
     Meaning.TIME_EXCEEDED: TimeExceeded,
 }
-
-_KINDS: dict[int, Kind] = {Protocol.TCP: Kind.TCP, Protocol.ICMP: Kind.ECHO, Protocol.ICMPV6: Kind.ECHO}
-
-_SEQUENCE_SPACE = 1 << 32
 
 #: Seconds after which a packet that no tap saw leave counts as kept back by this host. A neighbour
 #: lookup delays the first packet by a round trip on the link; nothing else does.
@@ -99,20 +96,15 @@ class Ledger:
     def __init__(self, target: str) -> None:
         self.target = target
         self._entries: dict[int, _Entry] = {}
-        self._by_token: dict[tuple[Kind, int], _Entry] = {}
-        self._by_identification: dict[tuple[int, int, int], _Entry] = {}
+        self._register = Register()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def sent(self, probe: Probe, now: float) -> None:
         """The probe was handed to the kernel at ``now``."""
-        entry = _Entry(probe=probe, sent=now)
-        self._entries[probe.id] = entry
-        self._by_token[probe.flow.kind, probe.token] = entry
-        if probe.flow.kind is Kind.TCP and probe.flow.version == 4:
-            ports = probe.flow.source_port, probe.flow.destination_port
-            self._by_identification[(probe.identification, *ports)] = entry
+        self._entries[probe.id] = _Entry(probe=probe, sent=now)
+        self._register.add(probe)
 
     def not_sent(self, probe: Probe, now: float, error: str) -> None:
         """The kernel refused the probe with the errno called ``error``."""
@@ -165,14 +157,9 @@ class Ledger:
         )
 
     def _departure(self, packet: Packet) -> _Entry | None:
-        body = packet.body
         if packet.destination != self.target:
             return None
-        if isinstance(body, Tcp) and body.flags & (TcpFlags.SYN | TcpFlags.ACK) == TcpFlags.SYN:
-            return self._by_token.get((Kind.TCP, body.sequence))
-        if isinstance(body, Echo) and body.kind is EchoKind.REQUEST:
-            return self._by_token.get((Kind.ECHO, body.identifier << 16 | body.sequence))
-        return None
+        return self._entry(self._register.leaving(packet))
 
     def _farewell(self, packet: Packet) -> Farewell | None:
         body = packet.body
@@ -180,74 +167,56 @@ class Ledger:
             return None
         if body.flags & (TcpFlags.RST | TcpFlags.ACK | TcpFlags.SYN) != TcpFlags.RST:
             return None
-        entry = self._by_token.get((Kind.TCP, (body.sequence - 1) % _SEQUENCE_SPACE))
-        if entry is None or entry.probe.flow.source_port != body.source_port:
+        entry = self._entry(self._register.ended_by(body))
+        if entry is None:
             return None
         by = Ended.BY_US if body.window == FAREWELL_WINDOW else Ended.BY_KERNEL
         entry.ended = Ended.BY_KERNEL if Ended.BY_KERNEL in (by, entry.ended) else by
         return Farewell(probe=entry.probe, by=by)
 
     def _answer(self, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:
+        if isinstance(packet.body, IcmpError):
+            return self._icmp_error(packet, packet.body, now)
+        if packet.source != self.target:
+            return None
         match packet.body:
-            case Tcp() as segment:
+            case Tcp(flags=flags) as segment if TcpFlags.ACK in flags:
                 return self._segment(packet, segment, now)
-            case Echo() as echo:
-                return self._echo_reply(packet, echo, now)
-            case IcmpError() as error:
-                return self._icmp_error(packet, error, now)
+            case Echo(kind=EchoKind.REPLY) as echo:
+                return self._answered(self._entry(self._register.echoed(echo)), packet, now)
+            case Udp() as datagram:
+                return self._answered(self._likeliest(datagram), packet, now)
         return None
 
     def _segment(self, packet: Packet, segment: Tcp, now: float) -> tuple[_Entry, Outcome] | None:
-        if packet.source != self.target or TcpFlags.ACK not in segment.flags:
-            return None
-        token = (segment.acknowledgement - 1) % _SEQUENCE_SPACE
-        entry = self._by_token.get((Kind.TCP, token))
-        if entry is None or not _answers_ports(entry.probe, segment):
-            return None
-        if TcpFlags.RST in segment.flags:
+        entry = self._entry(self._register.acknowledged(segment))
+        if entry and TcpFlags.RST in segment.flags:
             return entry, Reset(**_reply(entry, packet, now))
-        if TcpFlags.SYN in segment.flags:
-            return entry, Answered(**_reply(entry, packet, now))
-        return None
+        return self._answered(entry, packet, now) if TcpFlags.SYN in segment.flags else None
 
-    def _echo_reply(self, packet: Packet, echo: Echo, now: float) -> tuple[_Entry, Outcome] | None:
-        if echo.kind is not EchoKind.REPLY or packet.source != self.target:
-            return None
-        entry = self._by_token.get((Kind.ECHO, echo.identifier << 16 | echo.sequence))
-        return None if entry is None else (entry, Answered(**_reply(entry, packet, now)))
+    def _likeliest(self, datagram: Udp) -> _Entry | None:
+        """The datagram that a UDP answer is to: of those still out the one that goes farthest, the last of these."""
+        sent = [self._entries[probe.id] for probe in self._register.sent_from(datagram.destination_port)]
+        open_ones = [entry for entry in sent if entry.outcome is None]
+        return max(open_ones or sent, key=lambda entry: (entry.probe.ttl, entry.sent), default=None)
+
+    def _answered(self, entry: _Entry | None, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:
+        return (entry, Answered(**_reply(entry, packet, now))) if entry else None
 
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
-        entry = self._quoted(error.quote) if error.quote else None
+        entry = self._entry(self._register.quoted(error.quote)) if error.quote else None
         message = explain(packet.version, error.type, error.code)
         refusal = _REFUSALS.get(message.meaning)
         if entry is None or error.quote is None or refusal is None:
             return None
         return entry, refusal(**_reply(entry, packet, now), message=message, quote=error.quote)
 
-    def _quoted(self, quote: Quote) -> _Entry | None:
-        """The probe that an ICMP error gives back."""
-        if quote.word is None or quote.protocol not in _KINDS:
-            return None
-        kind = _KINDS[quote.protocol]
-        entry = self._by_token.get((kind, quote.word))
-        if kind is Kind.ECHO:
-            return entry
-        ports = quote.first or 0, quote.second or 0
-        if entry is None:
-            # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone; IPv6 has no IP-ID.
-            return self._by_identification.get((quote.identification or 0, *ports)) if quote.version == 4 else None
-        # A NAT between us and the router rewrites one end of the quote, never our sequence too.
-        flow = entry.probe.flow
-        return entry if flow.source_port == ports[0] or flow.destination_port == ports[1] else None
+    def _entry(self, probe: Probe | None) -> _Entry | None:
+        return self._entries[probe.id] if probe else None
 
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:
     return isinstance(old, TimeExceeded) and not isinstance(new, TimeExceeded)
-
-
-def _answers_ports(probe: Probe, segment: Tcp) -> bool:
-    flow = probe.flow
-    return (segment.source_port, segment.destination_port) == (flow.destination_port, flow.source_port)
 
 
 class _ReplyFacts(TypedDict):

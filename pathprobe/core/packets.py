@@ -53,9 +53,12 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Udp:
+    """A UDP header and what the datagram carries (RFC 768)."""
+
     source_port: int
     destination_port: int
     payload: bytes
+    checksum: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,8 @@ class Quote:
     """The head of our own packet as an ICMP error gives it back.
 
     ``first`` and ``second`` are the 16-bit words at transport offsets 0 and 2 (ports), ``word``
-    the 32-bit word at offset 4: a TCP sequence number, or an echo's identifier and sequence.
+    the 32-bit word at offset 4: a TCP sequence number, an echo's identifier and sequence, or a UDP
+    datagram's length and checksum.
     For an echo, ``first`` is type and code and ``second`` the checksum.
     """
 

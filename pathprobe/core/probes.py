@@ -3,7 +3,9 @@
 A probe is one packet. Its flow is what routers hash on (RFC 2992) and stays the same for a whole
 TTL sweep, as paris-traceroute does, so that every step walks the same path. Its token lies in the
 first 28 octets, which every ICMP error quotes (RFC 792), and in what a direct answer echoes:
-for TCP the sequence number, for echo identifier, sequence and payload.
+for TCP the sequence number, for echo identifier, sequence and payload. UDP has no such field: there the
+checksum is the token, which the payload is tweaked for, and in IPv4 the IP-ID (Augustin et al., IMC 2006;
+Dublin traceroute). An answer carries neither, so a probe that is meant to be answered has a port of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class Kind(StrEnum):
     """What a probe is made of."""
 
     TCP = "tcp"
+    UDP = "udp"
     ECHO = "icmp"
 
 
@@ -47,23 +50,32 @@ class Flow:
 
     @property
     def protocol(self) -> Protocol:
-        if self.kind is Kind.TCP:
-            return Protocol.TCP
-        return Protocol.ICMPV6 if self.version == 6 else Protocol.ICMP
+        match self.kind:
+            case Kind.TCP:
+                return Protocol.TCP
+            case Kind.UDP:
+                return Protocol.UDP
+            case Kind.ECHO:
+                return Protocol.ICMPV6 if self.version == 6 else Protocol.ICMP
 
     @property
     def label(self) -> str:
-        """What operators call it: ``tcp/8080`` or ``icmp echo``."""
-        return f"tcp/{self.destination_port}" if self.kind is Kind.TCP else "icmp echo"
+        """What operators call it: ``tcp/8080``, ``udp/53`` or ``icmp echo``."""
+        return "icmp echo" if self.kind is Kind.ECHO else f"{self.kind}/{self.destination_port}"
+
+    @property
+    def port(self) -> int | None:
+        """The port that is asked about; None for echo."""
+        return None if self.kind is Kind.ECHO else self.destination_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One packet to send.
 
-    ``token`` is the 32-bit word at transport offset 4: the TCP sequence number, or for echo
-    ``identifier << 16 | sequence``. ``identification`` is the IPv4 IP-ID (never 0: the kernel
-    would replace it). ``attempt`` counts from 1 for one role, kind, port and TTL.
+    ``token`` is the 32-bit word at transport offset 4: the TCP sequence number, for echo
+    ``identifier << 16 | sequence``; for UDP it is the checksum, 16 bits. ``identification`` is the IPv4
+    IP-ID (never 0: the kernel would replace it). ``attempt`` counts from 1 for one role, kind, port and TTL.
     """
 
     id: int

@@ -40,7 +40,7 @@ from pathprobe.core.packets import (
 _IPV4 = struct.Struct("!BBHHHBBxx4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
 _TCP = struct.Struct("!HHIIBBHxxxx")
-_UDP = struct.Struct("!HHHxx")
+_UDP = struct.Struct("!HHHH")
 _ICMP = struct.Struct("!BBxxHH")
 
 #: TcpFlags by number: looking one up is cheaper than constructing it.
@@ -214,11 +214,11 @@ def _tcp(octets: bytes, at: int, end: int) -> Tcp | Malformed:
 def _udp(octets: bytes, at: int, end: int) -> Udp | Malformed:
     if end - at < _UDP.size:
         return Malformed(reason="UDP header does not fit", offset=at)
-    source_port, destination_port, length = _UDP.unpack_from(octets, at)
+    source_port, destination_port, length, checksum = _UDP.unpack_from(octets, at)
     if length < _UDP.size:
         return Malformed(reason=f"UDP length {length}", offset=at + 4)
     payload = octets[at + _UDP.size : min(end, at + length)]
-    return Udp(source_port=source_port, destination_port=destination_port, payload=payload)
+    return Udp(source_port=source_port, destination_port=destination_port, payload=payload, checksum=checksum)
 
 
 def _icmp(octets: bytes, header: _Header) -> Echo | IcmpError | OtherPayload | Malformed:

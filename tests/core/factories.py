@@ -29,7 +29,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
 from pathprobe.core.report import Claim, Device, Direction, Hop, Mechanism, State, Verdict, Where
 from pathprobe.core.situation import Question
@@ -41,6 +41,9 @@ ME, THERE = SOURCE[4], TARGET[4]
 DISTANCE = len(ROUTERS[4]) + 1
 PORT, CLOSED_PORT, SOURCE_PORT = 8080, 30001, 40001
 STRANGER = "203.0.113.66"
+
+#: Octets of a UDP probe with its header.
+UDP_LENGTH = 40
 
 #: Waited this long, a probe counts as silent, whatever the round trips were.
 LONG = 5.0
@@ -73,7 +76,9 @@ def probe(
 ) -> Probe:
     sent_on = flow(**of_flow)
     if token is None:
-        token = sent_on.source_port << 16 | id if sent_on.kind is Kind.ECHO else 1_000_000 + id
+        token = {Kind.ECHO: sent_on.source_port << 16 | id, Kind.TCP: 1_000_000 + id, Kind.UDP: 0x4000 + id}[
+            sent_on.kind
+        ]
     return Probe(
         id=id,
         role=role,
@@ -234,7 +239,7 @@ def quote(of: Probe, **changes: Any) -> Quote:
     """The first 28 octets of a probe as a router sends them back."""
     version = of.flow.version
     ports = (of.flow.source_port, of.flow.destination_port)
-    first, second = ports if of.flow.kind is Kind.TCP else (0x0800, 0xBEEF)
+    first, second = (0x0800, 0xBEEF) if of.flow.kind is Kind.ECHO else ports
     facts: dict[str, Any] = {
         "version": version,
         "source": of.flow.source,
@@ -244,7 +249,7 @@ def quote(of: Probe, **changes: Any) -> Quote:
         "identification": of.identification if version == 4 else None,
         "first": first,
         "second": second,
-        "word": of.token,
+        "word": UDP_LENGTH << 16 | of.token if of.flow.kind is Kind.UDP else of.token,
     }
     return Quote(**{**facts, **changes})
 
@@ -255,9 +260,16 @@ def packet(body: Any, *, source: str, destination: str, ttl: int = 61) -> Packet
 
 def departure(of: Probe) -> Packet:
     """The probe itself, as the packet socket sees it leave."""
-    body: Tcp | Echo
+    body: Tcp | Echo | Udp
     if of.flow.kind is Kind.ECHO:
         body = _echo(of, kind=EchoKind.REQUEST)
+    elif of.flow.kind is Kind.UDP:
+        body = Udp(
+            source_port=of.flow.source_port,
+            destination_port=of.flow.destination_port,
+            payload=bytes(UDP_LENGTH - 8),
+            checksum=of.token,
+        )
     else:
         body = Tcp(
             source_port=of.flow.source_port,
@@ -267,7 +279,8 @@ def departure(of: Probe) -> Packet:
             flags=TcpFlags.SYN,
             window=64240,
         )
-    return packet(body, source=of.flow.source, destination=of.flow.destination, ttl=of.ttl)
+    sent = packet(body, source=of.flow.source, destination=of.flow.destination, ttl=of.ttl)
+    return replace(sent, identification=of.identification if of.flow.version == 4 else None)
 
 
 def _echo(of: Probe, **changes: Any) -> Echo:
@@ -316,6 +329,13 @@ def echo_reply(of: Probe, *, source: str | None = None, ttl: int = 61, **changes
     return packet(body, source=source or of.flow.destination, destination=of.flow.source, ttl=ttl)
 
 
+def udp_answer(of: Probe, *, source: str | None = None, ttl: int = 61, **changes: Any) -> Packet:
+    """What a UDP service says to a probe."""
+    facts: dict[str, Any] = {"source_port": of.flow.destination_port, "destination_port": of.flow.source_port}
+    body = Udp(**{**facts, "payload": b"pong", **changes})
+    return packet(body, source=source or of.flow.destination, destination=of.flow.source, ttl=ttl)
+
+
 TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
 
 
@@ -334,6 +354,8 @@ def packet_of(of: Probe, fate: Outcome | None) -> Packet | None:
     match fate:
         case Answered() if of.flow.kind is Kind.ECHO:
             return echo_reply(of, source=fate.source, ttl=fate.ttl)
+        case Answered() if of.flow.kind is Kind.UDP:
+            return udp_answer(of, source=fate.source, ttl=fate.ttl)
         case Answered():
             return syn_ack(of, source=fate.source, ttl=fate.ttl)
         case Reset():
