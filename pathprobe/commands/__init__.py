@@ -17,6 +17,7 @@ from pathprobe import __version__
 #: Command -> the module that has it, and its line in the overview.
 _COMMANDS = {
     "tcp": ("probe", "Is this TCP port reachable from here, and if not, what stops it and where?"),
+    "udp": ("probe", "The same for UDP: open, closed, filtered, and what a silence rules out."),
     "icmp": ("probe", "The same for echo (ping)."),
     "analyze": ("analyze", "The same verdict again, from a capture written with -w; no privileges, no network."),
     "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),

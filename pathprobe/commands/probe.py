@@ -1,4 +1,4 @@
-"""``pathprobe tcp`` and ``pathprobe icmp``."""
+"""``pathprobe tcp``, ``pathprobe udp`` and ``pathprobe icmp``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,28 @@ from pathprobe.commands import status
 
 if TYPE_CHECKING:
     from pathprobe.core.report import Report
+
+#: The smallest MTU of IPv6 (RFC 8200 section 5) less both headers: longer datagrams might die of their size.
+_LONGEST_PAYLOAD = 1280 - 40 - 8
+
+
+class _Payload(click.ParamType[bytes]):
+    """What a datagram carries: hexadecimal digits, or @ and the name of a file."""
+
+    name = "payload"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        try:
+            octets = Path(value[1:]).read_bytes() if value.startswith("@") else bytes.fromhex(value)
+        except OSError as error:
+            self.fail(f"cannot read {value[1:]}: {error.strerror}", param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is not hexadecimal: write pairs of digits (0aff), or @FILE", param, ctx)
+        if len(octets) > _LONGEST_PAYLOAD:
+            self.fail(
+                f"{len(octets)} octets; a datagram that crosses every path has at most {_LONGEST_PAYLOAD}", param, ctx
+            )
+        return octets
 
 
 class _Seconds(click.FloatRange):
@@ -63,6 +85,28 @@ def tcp(targets: tuple[str, ...], **options: Any) -> None:
 
 
 @click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="HOST:PORT...")
+@click.option(
+    "--payload",
+    type=_Payload(),
+    metavar="HEX|@FILE",
+    help="Send this instead of a question in the service's own protocol.",
+)
+@_options
+def udp(targets: tuple[str, ...], **options: Any) -> None:
+    """Is this UDP port open, closed or filtered, and if it is silent, what can be ruled out?
+
+    A target is HOST:PORT, [V6]:PORT, HOST:PORT,PORT or HOST:LOW-HIGH. To a port of a well-known service goes a
+    question in its own protocol, so that an open one answers.
+
+    \b
+    Exit status: 0 open, 3 closed, 4 filtered, 5 unreachable, 6 open|filtered or unknown, 7 intermittent,
+    8 several targets that differ; 1 could not do the job, 2 wrong command line, 130 interrupted.
+    """
+    _run("udp", targets, **options)
+
+
+@click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="HOST...")
 @_options
 def icmp(targets: tuple[str, ...], **options: Any) -> None:
@@ -79,7 +123,7 @@ def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, family: int 
     from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
 
     try:
-        wanted = [parse(text, with_port=protocol == "tcp") for text in targets]
+        wanted = [parse(text, with_port=protocol != "icmp") for text in targets]
         resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=family)]
     except BadTarget as error:
         fail(str(error), status.USAGE)

@@ -10,19 +10,20 @@ from collections.abc import Iterable
 
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.outcomes import Reply
-from pathprobe.core.probes import Role
 from pathprobe.core.report import HopRow, Leg, Verdict
 
 
 def hop_rows(evidence: Evidence, verdict: Verdict) -> tuple[HopRow, ...]:
     """The hop table that goes with a verdict; empty when the target is this host."""
     last = verdict.distance if verdict.distance is not None else _last_row(evidence, verdict)
+    shown = _control_kinds(evidence)
+    controls = tuple(seen for seen in evidence.controls if seen.probe.flow.label in shown)
     return tuple(
         HopRow(
             ttl=ttl,
             address=_address(evidence, verdict, ttl),
-            test=_leg(evidence, Role.TEST, ttl, verdict.distance),
-            control=_leg(evidence, Role.CONTROL, ttl, verdict.distance),
+            test=_leg(evidence, evidence.tests, ttl, verdict.distance),
+            control=_leg(evidence, controls, ttl, verdict.distance),
         )
         for ttl in range(1, last + 1)
     )
@@ -43,9 +44,12 @@ def _address(evidence: Evidence, verdict: Verdict, ttl: int) -> str | None:
     return evidence.target if ttl == verdict.distance else evidence.responders.get(ttl)
 
 
-def _leg(evidence: Evidence, role: Role, ttl: int, distance: int | None) -> Leg | None:
-    seen = list(evidence.at(role, ttl))
-    seen += [one for one in evidence.of(role) if one.probe.is_direct and _ended_at(evidence, one, distance) == ttl]
+def _leg(evidence: Evidence, role: Iterable[Observation], ttl: int, distance: int | None) -> Leg | None:
+    seen = [
+        one
+        for one in role
+        if one.probe.ttl == ttl or (one.probe.is_direct and _ended_at(evidence, one, distance) == ttl)
+    ]
     return leg_of(seen) if seen else None
 
 
@@ -70,7 +74,12 @@ def leg_of(seen: Iterable[Observation]) -> Leg:
 
 
 def control_label(evidence: Evidence) -> str:
-    """What the control was: the kinds that were answered, else all that were asked."""
-    answered = [one for one in evidence.controls if isinstance(one.outcome, Reply)]
-    kinds = list(dict.fromkeys(one.probe.flow.label for one in answered or evidence.controls))
+    """What the control was."""
+    kinds = list(_control_kinds(evidence))
     return ", ".join(kinds[:2]) + (f", {len(kinds) - 2} more" if len(kinds) > 2 else "")
+
+
+def _control_kinds(evidence: Evidence) -> dict[str, None]:
+    """The kinds of control that were answered, else all that were asked, in that order."""
+    answered = [one for one in evidence.controls if isinstance(one.outcome, Reply)]
+    return dict.fromkeys(one.probe.flow.label for one in answered or evidence.controls)

@@ -18,8 +18,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back
-from pathprobe.core.outcomes import Reply
-from pathprobe.core.probes import FULL_TTL, Role
+from pathprobe.core.outcomes import Rejected, Reply, Reset
+from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 from pathprobe.core.statistics import TTL_COINCIDENCE, chance_of_split
 
@@ -123,6 +123,18 @@ def _split_at(evidence: Evidence, tests: tuple[Observation, ...], controls: tupl
 
 def _hop(evidence: Evidence, ttl: int) -> Hop:
     return Hop(ttl=ttl, address=evidence.address_at(ttl))
+
+
+def closing(evidence: Evidence) -> tuple[Observation, ...]:
+    """What says "closed" in the target's name of the port's own probes: a reset, for UDP a port unreachable."""
+    return tuple(seen for seen in evidence.tests if _says_closed(evidence, seen))
+
+
+def _says_closed(evidence: Evidence, seen: Observation) -> bool:
+    if seen.probe.flow.kind is not Kind.UDP:
+        return isinstance(seen.outcome, Reset)
+    told = isinstance(seen.outcome, Rejected) and seen.outcome.message.port_unreachable
+    return told and evidence.from_target(seen)
 
 
 def origin_of(evidence: Evidence, seen: tuple[Observation, ...]) -> Origin:

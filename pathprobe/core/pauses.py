@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import Observation, refusal_of
 from pathprobe.core.locate import locate_silence
 from pathprobe.core.probes import FULL_TTL, Kind, Role
@@ -48,6 +49,7 @@ def pauses(now: Situation) -> Iterator[Pause]:
     if now.died_on_the_way and not now.has_passed(started + LONGEST_PATIENCE):
         yield from _limited_hops(now)
         yield from _limited_crossing(now)
+        yield from _limited_target(now)
 
 
 def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
@@ -110,5 +112,18 @@ def _limited_crossing(now: Situation) -> Iterator[Pause]:
     if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= ENOUGH:
         return
     due = max(seen.sent for seen in controls) + LIMITER_REFILL
-    control = Want(role=Role.CONTROL, kind=kind, port=port, ttl=crossing, fresh=kind is Kind.TCP)
-    yield Pause(due, (now.test(crossing, fresh=True), control))
+    yield Pause(due, (now.test(crossing, fresh=True), now.control(kind, port, crossing)))
+
+
+def _limited_target(now: Situation) -> Iterator[Pause]:
+    """A host that tells of closed UDP ports does so once a second: pairs, until it is clear whether it does.
+
+    The test goes first: if it is closed, the host's one message is to say so.
+    """
+    closed = closed_ports(now.evidence)
+    if not closed.asked or closed.suffices:
+        return
+    due = max(seen.sent for seen in (*closed.asked, *now.directs)) + LIMITER_REFILL
+    known = {seen.probe.flow.port for seen in closed.asked}
+    port = next(port for port in ports_from(now.question.closed_port, now.question.port) if port not in known)
+    yield Pause(due, (now.test(FULL_TTL, fresh=True), now.control(Kind.UDP, port, FULL_TTL)))

@@ -6,7 +6,7 @@ from pathprobe.core.evidence import Evidence
 from pathprobe.core.locate import Origin
 from pathprobe.core.outcomes import Reply
 from pathprobe.core.probes import FULL_TTL, Role
-from pathprobe.core.report import Direction, Hop, Location, Where
+from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 
 
 def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
@@ -15,6 +15,13 @@ def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
         return Hop(ttl=0)
     ttl = evidence.distance if evidence.distance is not None else origin.first_ttl
     return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
+
+
+def refusing_target(evidence: Evidence, origin: Origin) -> Location:
+    """The target itself refused by an ICMP error, which names it."""
+    hop = target_hop(evidence, origin)
+    device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None
+    return Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
 
 
 def box(evidence: Evidence, origin: Origin) -> Location:

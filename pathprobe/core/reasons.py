@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathprobe.core.closed_ports import ClosedPorts
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.locate import Origin, Silence
 from pathprobe.core.outcomes import Refusal, Rejected, Unreachable
+from pathprobe.core.probes import Kind
 from pathprobe.core.report import Claim, Fact, Reason, Where
 
 _Seen = tuple[Observation, ...]
@@ -49,7 +51,7 @@ def interval(silence: Silence) -> tuple[Reason, ...]:
         facts[f"{name}_address"] = hop.address if hop else None
     match location.where:
         case Where.TARGET_EDGE:
-            claim = Claim.TARGET_EDGE
+            claim = Claim.MUTE_EDGE if silence.tests[0].probe.flow.kind is Kind.UDP else Claim.TARGET_EDGE
         case Where.LOCAL:
             claim = Claim.LOCAL_SILENCE
         case Where.UNKNOWN:
@@ -57,6 +59,27 @@ def interval(silence: Silence) -> tuple[Reason, ...]:
         case _:
             claim = Claim.INTERVAL
     return (reason(claim, silence.tests, **facts),)
+
+
+def lost_beyond(evidence: Evidence, silence: Silence) -> _Seen:
+    """The controls that died where the port's own probes did."""
+    good = silence.location.last_good
+    return tuple(
+        seen for seen in evidence.controls if evidence.is_silent(seen) and seen.probe.ttl > (good.ttl if good else 0)
+    )
+
+
+def all_silent(evidence: Evidence, silence: Silence) -> tuple[Reason, ...]:
+    beyond = lost_beyond(evidence, silence)
+    return (reason(Claim.CONTROL_SILENT, beyond, kinds=labels(beyond)),) if beyond else ()
+
+
+def closed_ports(closed: ClosedPorts) -> tuple[Reason, ...]:
+    """Whether a closed port would have told."""
+    if not closed.asked:
+        return ()
+    claim = Claim.CLOSED_PORTS_TOLD if closed.told else Claim.CLOSED_PORTS_SILENT
+    return (reason(claim, closed.told or closed.asked, sent=len(closed.asked)),)
 
 
 def about_origin(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:

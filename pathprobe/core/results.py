@@ -29,4 +29,4 @@ def result_of(target: Target, evidence: Evidence, *, started: float, duration: f
 def _sweep_port(evidence: Evidence) -> int | None:
     """The source port of the tested port's own TTL steps; echo has none."""
     stepped = (seen.probe.flow for seen in evidence.tests if not seen.probe.is_direct)
-    return next((flow.source_port for flow in stepped if flow.kind is Kind.TCP), None)
+    return next((flow.source_port for flow in stepped if flow.kind is not Kind.ECHO), None)

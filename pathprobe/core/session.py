@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: Two probes' sequence numbers are this far apart at least, and at most twice as far.
 _SEQUENCE_STEP = 1 << 16
 
+#: UDP checksums that mean nothing else: 0 is "none" and 0xFFFF a computed 0 (RFC 768).
+_CHECKSUMS = 0xFFFE
+
 #: A timer may fire this many seconds early.
 _TICK = 1e-6
 
@@ -47,6 +50,7 @@ class Session:
         self._identification = rng.getrandbits(16)
         self._identifier = rng.getrandbits(16)
         self._echo_sequence = rng.getrandbits(16)
+        self._checksum = rng.getrandbits(16) % _CHECKSUMS
         self._flows: dict[tuple[Role, Kind, int | None, bool], Flow] = {}
         self._numbers: dict[Flow, int] = {}
         self._attempts: Counter[tuple[Role, Kind, int | None, int]] = Counter()
@@ -106,12 +110,17 @@ class Session:
     def _flow(self, want: Want) -> Flow:
         if want.kind is Kind.ECHO:
             return self._make_flow(want, self._identifier)
-        if want.fresh:
+        if want.fresh or not self._can_share(want):
             return self._make_flow(want, self._ports.pop())
         key = self._key(want)
         if key not in self._flows:
             self._flows[key] = self._make_flow(want, self._ports.pop())
         return self._flows[key]
+
+    def _can_share(self, want: Want) -> bool:
+        """IPv6 has no IP-ID: a datagram without a token in it must have its ports for itself."""
+        unmarked = want.role is Role.TEST and not self.question.marked
+        return not (want.kind is Kind.UDP and unmarked and ":" in self.question.target)
 
     def _make_flow(self, want: Want, source_port: int) -> Flow:
         return Flow(
@@ -131,5 +140,8 @@ class Session:
         if want.kind is Kind.ECHO:
             self._echo_sequence = (self._echo_sequence + 1) % (1 << 16)
             return self._identifier << 16 | self._echo_sequence
+        if want.kind is Kind.UDP:
+            self._checksum = (self._checksum + 1) % _CHECKSUMS
+            return self._checksum + 1
         self._sequence = (self._sequence + _SEQUENCE_STEP + self._rng.randrange(_SEQUENCE_STEP)) % (1 << 32)
         return self._sequence

@@ -33,7 +33,8 @@ _TICK = 1e-6
 class Question:
     """What is asked, and with which means. ``kind`` is the tested protocol, ``port`` None for echo.
 
-    ``closed_port`` is a high port of the target that most likely nothing listens on.
+    ``closed_port`` is a high port of the target that most likely nothing listens on. ``marked``: a UDP
+    payload has room for a token; otherwise IPv6 datagrams are told apart by their source ports alone.
     """
 
     target: str
@@ -44,6 +45,7 @@ class Question:
     max_hops: int = 30
     trace: bool = True
     longest_wait: float | None = None
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,11 @@ class Situation:
         """A probe of the port in question."""
         return Want(role=Role.TEST, kind=self.question.kind, port=self.question.port, ttl=ttl, fresh=fresh)
 
+    @staticmethod
+    def control(kind: Kind, port: int | None, ttl: int) -> Want:
+        """A control that shares its ports with no other probe; echo has none to share."""
+        return Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is not Kind.ECHO)
+
     @property
     def broken_at(self) -> tuple[int, Kind, int | None] | None:
         """The TTL where the test died and a control did not, and that control; None where there is none."""
@@ -162,8 +169,9 @@ class Situation:
         )
         if not crossed:
             return None
-        flow = crossed[0].probe.flow
-        return crossing, flow.kind, flow.destination_port if flow.kind is Kind.TCP else None
+        # A closed UDP port is the last resort: hosts limit how often they tell of one.
+        flow = min(crossed, key=lambda seen: seen.probe.flow.kind is Kind.UDP).probe.flow
+        return crossing, flow.kind, flow.port
 
     @property
     def all_settled(self) -> bool:

@@ -34,6 +34,9 @@ def chance_of_next_passing(lost: int) -> float:
     return 1 / (lost + 2)
 
 
-def chance_of_guess(tokens: int) -> float:
-    """The chance that a stranger's packet carries one of ``tokens`` 32-bit tokens that are out."""
-    return tokens / 2**32
+def chance_of_guess(tokens: int, bits: int = 32) -> float:
+    """The chance that a stranger's packet carries one of ``tokens`` tokens that are out.
+
+    They have 32 bits; an answer over UDP carries no more than the 16 of the port it comes to.
+    """
+    return tokens / float(1 << bits)

@@ -10,8 +10,9 @@ follow        the port's own TTL steps, one constant flow, each as soon as the l
               so at most one step reaches the target
 distance      once more just before the target, where nothing proves that it is not nearer
 other_ports   another port as control, where echo does not get through
+closed_ports  ports of a UDP target that nothing listens on: does it tell of them?
 sweep_port    TTL steps of that port where the tested one died
-compare       a closed port, when a reset may be a forgery: like is compared only with like
+compare       a closed port, when a reset (for UDP: port unreachable) may be a forgery: like with like
 confirm       the forged answer once more on a fresh port
 retry         fresh ports, only at the hop where the test died and the control did not
 pauses        what only time can tell: a router gives up on its neighbour after three seconds, and
@@ -23,11 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import hops_back, refusal_of
-from pathprobe.core.locate import locate_silence, origin_of
-from pathprobe.core.outcomes import Answered, Reset
+from pathprobe.core.locate import closing, locate_silence, origin_of
+from pathprobe.core.outcomes import Answered, Rejected, Reset
 from pathprobe.core.pauses import pauses
-from pathprobe.core.probes import FULL_TTL, Kind, Role
+from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
+from pathprobe.core.report import Where
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
 from pathprobe.core.statistics import ENOUGH
 from pathprobe.core.timing import KERNEL_REACTION
@@ -65,7 +68,7 @@ def _opening(now: Situation) -> Iterator[Want]:
         return
     yield now.test(FULL_TTL, fresh=True)
     if now.question.kind is not Kind.ECHO:
-        yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=FULL_TTL)
+        yield now.control(Kind.ECHO, None, FULL_TTL)
     if now.traced:
         role, kind, port = now.leader
         for ttl in range(1, min(AHEAD, now.question.max_hops) + 1):
@@ -130,8 +133,7 @@ def _distance(now: Situation) -> Iterator[Want]:
     if before in now.evidence.responders or len(now.evidence.at(Role.CONTROL, before)) >= TRIES:
         return
     flow = next(seen.probe.flow for seen in now.evidence.at(Role.CONTROL, distance) if now.evidence.from_target(seen))
-    port = flow.destination_port if flow.kind is Kind.TCP else None
-    yield Want(role=Role.CONTROL, kind=flow.kind, port=port, ttl=before)
+    yield Want(role=Role.CONTROL, kind=flow.kind, port=flow.port, ttl=before)
 
 
 def _refuser_is_placed(now: Situation) -> bool:
@@ -169,27 +171,36 @@ def _other_ports(now: Situation) -> Iterator[Want]:
         return
     for port in (*USUAL_PORTS, now.question.closed_port):
         if port != now.question.port and not now.asked(Role.CONTROL, Kind.TCP, port):
-            yield Want(role=Role.CONTROL, kind=Kind.TCP, port=port, ttl=FULL_TTL, fresh=True)
+            yield now.control(Kind.TCP, port, FULL_TTL)
 
 
-def _working_port(now: Situation) -> int | None:
-    """The first other port that drew an answer from the target."""
-    ports = (
-        seen.probe.flow.destination_port
+def _closed_ports(now: Situation) -> Iterator[Want]:
+    """A UDP port is silent where the target may be: does this host tell of closed ports at all?"""
+    if now.question.kind is not Kind.UDP or not now.test_is_silent or not now.all_settled or not now.died_on_the_way:
+        return
+    if locate_silence(now.evidence).location.where is Where.PATH or closed_ports(now.evidence).asked:
+        return
+    yield now.control(Kind.UDP, next(ports_from(now.question.closed_port, now.question.port)), FULL_TTL)
+
+
+def _working_port(now: Situation) -> Flow | None:
+    """The flow of the first other port that drew an answer from the target."""
+    flows = (
+        seen.probe.flow
         for seen in now.evidence.controls
-        if seen.probe.flow.kind is Kind.TCP and now.evidence.passes(seen)
+        if seen.probe.flow.kind is not Kind.ECHO and now.evidence.passes(seen)
     )
-    return next(ports, None)
+    return min(flows, key=lambda flow: flow.kind is Kind.UDP, default=None)
 
 
 def _sweep_port(now: Situation) -> Iterator[Want]:
-    port = _working_port(now)
-    if port is None or not now.traced or now.evidence.distance is not None:
+    flow = _working_port(now)
+    if flow is None or not now.traced or now.evidence.distance is not None:
         return
-    steps = Steps(now, Role.CONTROL, Kind.TCP, port)
+    steps = Steps(now, Role.CONTROL, flow.kind, flow.port)
     for ttl in range(now.evidence.reached(Role.TEST) + 1, _port_ceiling(now, steps) + 1):
         if not steps.asked_at(ttl):
-            yield Want(role=Role.CONTROL, kind=Kind.TCP, port=port, ttl=ttl)
+            yield Want(role=Role.CONTROL, kind=flow.kind, port=flow.port, ttl=ttl)
 
 
 def _port_ceiling(now: Situation, steps: Steps) -> int:
@@ -202,25 +213,25 @@ def _port_ceiling(now: Situation, steps: Steps) -> int:
 
 
 def _compare(now: Situation) -> Iterator[Want]:
-    """A reset is compared with a reset: ask a port that is surely closed."""
-    seen = tuple(one for one in now.evidence.tests if isinstance(one.outcome, Reset))
+    """A "closed" is compared with its like: ask a port that is surely closed."""
+    seen = closing(now.evidence)
     if not seen or not now.traced or not now.all_settled:
         return
-    asked = now.asked(Role.CONTROL, Kind.TCP, now.question.closed_port)
+    asked = now.asked(Role.CONTROL, now.question.kind, now.question.closed_port)
     if len(asked) >= MOST_COMPARISONS or any(now.evidence.passes(one) for one in asked):
         return
     origin = origin_of(now.evidence, seen)
     same_distance = any(
         now.evidence.passes(one) and hops_back(one.outcome.ttl) == origin.hops_back
         for one in now.evidence.controls
-        if isinstance(one.outcome, Answered | Reset)
+        if isinstance(one.outcome, Answered | Reset | Rejected)
     )
     if not same_distance or not origin.by_target:
-        yield Want(role=Role.CONTROL, kind=Kind.TCP, port=now.question.closed_port, ttl=FULL_TTL, fresh=True)
+        yield now.control(now.question.kind, now.question.closed_port, FULL_TTL)
 
 
 def _confirm(now: Situation) -> Iterator[Want]:
-    seen = tuple(one for one in now.evidence.tests if isinstance(one.outcome, Reset))
+    seen = closing(now.evidence)
     if not seen or not now.traced or not now.all_settled or len(now.directs) > 1:
         return
     origin = origin_of(now.evidence, seen)
@@ -239,7 +250,7 @@ def _retry(now: Situation) -> Iterator[Want]:
         return
     yield now.test(FULL_TTL, fresh=True)
     if now.evidence.control_reaches_target:
-        yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=FULL_TTL, fresh=kind is Kind.TCP)
+        yield now.control(kind, port, FULL_TTL)
     ttl, pairs = FULL_TTL, PER_RETRY
     if crossing not in (FULL_TTL, now.evidence.distance):
         # One pair first, for the step may only have been lost; then as many as that router has answers to spare.
@@ -249,7 +260,7 @@ def _retry(now: Situation) -> Iterator[Want]:
         )
     for _ in range(pairs):
         yield now.test(ttl, fresh=True)
-        yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP)
+        yield now.control(kind, port, ttl)
 
 
 def _loss_may_explain_it(now: Situation, crossing: int) -> bool:
@@ -271,6 +282,7 @@ _RULES: tuple[Rule, ...] = (
     _follow,
     _distance,
     _other_ports,
+    _closed_ports,
     _sweep_port,
     _compare,
     _confirm,

@@ -5,10 +5,13 @@ A verdict is a pure function of the evidence. The first rule of ``_RULES`` that 
 ===================  ==========================================================================
 this host            every probe of the port was kept back here
 answered             SYN-ACK or echo reply
-reset                RST: closed if the target made it, filtered if a box on the way did
+closed               RST, for UDP port unreachable: closed if the target made it, filtered if a box on the
+                     way did
 refused              an ICMP error; "cannot get there" for everything is unreachable
 circled              the TTL ran out although it was full
 control refused      silence for the port, while others heard why
+mute                 nothing from a UDP port where the target may be: open or filtered, if a closed port
+                     would have told; else unknown
 silent               nothing: filtered if a control passes where the port dies, else unreachable
 ===================  ==========================================================================
 """
@@ -20,8 +23,9 @@ from dataclasses import replace
 
 from pathprobe.core import places
 from pathprobe.core import reasons as because
+from pathprobe.core.closed_ports import closed_ports
 from pathprobe.core.evidence import Evidence, Observation, kept_back
-from pathprobe.core.locate import Origin, Silence, locate_silence, origin_of
+from pathprobe.core.locate import Origin, Silence, closing, locate_silence, origin_of
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
@@ -36,8 +40,6 @@ from pathprobe.core.outcomes import (
 from pathprobe.core.probes import Kind, Role
 from pathprobe.core.report import (
     Claim,
-    Clue,
-    Device,
     Direction,
     Hop,
     Location,
@@ -112,14 +114,15 @@ def _answered(evidence: Evidence) -> Verdict | None:
         if any(one.ended is Ended.BY_US for one in seen):
             return _deaf(evidence, origin, reasons)
         reasons = (*reasons, because.reason(Claim.UNHEARD, seen))
+    guess = _guess(evidence, bits=16 if seen[0].probe.flow.kind is Kind.UDP else 32)
     if origin.by_target is None:
         nowhere = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
-        return _verdict(evidence, State.OPEN, Mechanism.ANSWER, nowhere, chance=_guess(evidence), reasons=reasons)
+        return _verdict(evidence, State.OPEN, Mechanism.ANSWER, nowhere, chance=guess, reasons=reasons)
     if origin.by_target is False:
         return _verdict(
             evidence, State.OPEN, Mechanism.ANSWER, places.box(evidence, origin), chance=origin.chance, reasons=reasons
         )
-    return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, _guess(evidence), reasons)
+    return _by_target(evidence, State.OPEN, Mechanism.ANSWER, origin, guess, reasons)
 
 
 def _deaf(evidence: Evidence, origin: Origin, reasons: tuple[Reason, ...]) -> Verdict:
@@ -157,24 +160,27 @@ def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:
     )
 
 
-def _reset(evidence: Evidence) -> Verdict | None:
-    seen = _tests_with(evidence, Reset)
+def _closed(evidence: Evidence) -> Verdict | None:
+    seen = closing(evidence)
     if not seen:
         return None
     origin = origin_of(evidence, seen)
-    reasons = (
-        because.reason(Claim.RESET_BY_TARGET, seen, ttl=_arrived_ttl(seen)),
-        *because.about_origin(evidence, origin),
-    )
+    is_reset = isinstance(seen[0].outcome, Reset)
+    mechanism = Mechanism.RESET if is_reset else Mechanism.REJECT
+    told = because.reason(Claim.RESET_BY_TARGET, seen, ttl=_arrived_ttl(seen))
+    if not is_reset:
+        told = because.refusal(Claim.REFUSED, seen)
+    reasons = (told, *because.about_origin(evidence, origin))
     if origin.by_target:
-        return _by_target(evidence, State.CLOSED, Mechanism.RESET, origin, origin.chance, reasons)
+        verdict = _by_target(evidence, State.CLOSED, mechanism, origin, origin.chance, reasons)
+        return verdict if is_reset else replace(verdict, location=places.refusing_target(evidence, origin))
     if origin.by_target is None:
         location = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
-        return _verdict(evidence, State.UNKNOWN, Mechanism.RESET, location, chance=origin.chance, reasons=reasons)
+        return _verdict(evidence, State.UNKNOWN, mechanism, location, chance=origin.chance, reasons=reasons)
     return _verdict(
         evidence,
         State.FILTERED,
-        Mechanism.RESET,
+        mechanism,
         places.box(evidence, origin),
         chance=origin.chance,
         reasons=(*reasons[1:], *because.control_passed(evidence)),
@@ -200,9 +206,7 @@ def _refused(evidence: Evidence) -> Verdict | None:
     if sender == evidence.source and not evidence.local:
         reasons = (because.refusal(Claim.GAVE_UP, seen),)
     if origin.by_target is not False:
-        hop = places.target_hop(evidence, origin)
-        device = Device(ttl=hop.ttl, address=hop.address, by=(Clue.ICMP_SOURCE,)) if hop else None
-        location = Location(where=Where.TARGET, direction=Direction.FORWARD, last_good=hop, device=device)
+        location = places.refusing_target(evidence, origin)
     else:
         location = places.box(evidence, origin)
     return _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
@@ -239,6 +243,22 @@ def _control_heard_why(evidence: Evidence) -> Verdict | None:
     return _verdict(evidence, State.UNREACHABLE, mechanism, location, chance=chance, reasons=(died, *told))
 
 
+def _mute(evidence: Evidence) -> Verdict | None:
+    """A UDP port is silent, and nothing shows that its datagrams died on the way."""
+    silence = locate_silence(evidence)
+    if not silence.tests or silence.tests[0].probe.flow.kind is not Kind.UDP or silence.location.where is Where.PATH:
+        return None
+    closed = closed_ports(evidence)
+    died = because.reason(Claim.TEST_UNANSWERED, silence.tests, hop=_ttl(silence.location.last_good))
+    interval = because.interval(silence) if silence.controls else because.all_silent(evidence, silence)
+    reasons = (died, *because.closed_ports(closed), *because.control_passed(evidence, silence.controls), *interval)
+    if closed.told:
+        state, chance = State.OPEN_FILTERED, closed.chance
+    else:
+        state, chance = State.UNKNOWN, max(silence.chance, chance_of_next_passing(len(silence.tests)))
+    return _verdict(evidence, state, None, silence.location, chance=chance, reasons=reasons)
+
+
 def _silent(evidence: Evidence) -> Verdict | None:
     silence = locate_silence(evidence)
     if not silence.tests:
@@ -257,32 +277,31 @@ def _silent(evidence: Evidence) -> Verdict | None:
 
 
 def _nothing_passes(evidence: Evidence, silence: Silence, died: Reason) -> Verdict:
-    lost = tuple(seen for seen in evidence.controls if evidence.is_silent(seen))
     if not evidence.controls:
         untraced = because.reason(Claim.NOT_TRACED, evidence.tests)
         chance = chance_of_next_passing(len(silence.tests))
         return _verdict(
             evidence, State.FILTERED, Mechanism.DROP, silence.location, chance=chance, reasons=(died, untraced)
         )
-    beyond = tuple(seen for seen in lost if seen.probe.ttl > _ttl(silence.location.last_good))
-    silent_too = (because.reason(Claim.CONTROL_SILENT, beyond, kinds=because.labels(beyond)),) if beyond else ()
+    beyond = because.lost_beyond(evidence, silence)
     return _verdict(
         evidence,
         State.UNREACHABLE,
         Mechanism.DROP,
         silence.location,
         chance=chance_of_next_passing(len(silence.tests) + len(beyond)),
-        reasons=(died, *silent_too, *because.control_refused(evidence)),
+        reasons=(died, *because.all_silent(evidence, silence), *because.control_refused(evidence)),
     )
 
 
 _RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
     _this_host,
     _answered,
-    _reset,
+    _closed,
     _refused,
     _circled,
     _control_heard_why,
+    _mute,
     _silent,
 )
 
@@ -290,7 +309,7 @@ _RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
 def _verdict(
     evidence: Evidence,
     state: State,
-    mechanism: Mechanism,
+    mechanism: Mechanism | None,
     location: Location,
     *,
     chance: float,
@@ -325,8 +344,8 @@ def _tests_with(evidence: Evidence, fate: type) -> _Seen:
     return tuple(seen for seen in evidence.tests if isinstance(seen.outcome, fate))
 
 
-def _guess(evidence: Evidence) -> float:
-    return chance_of_guess(len(evidence.observations))
+def _guess(evidence: Evidence, bits: int = 32) -> float:
+    return chance_of_guess(len(evidence.observations), bits)
 
 
 def _sender(seen: Observation) -> str | None:

@@ -26,6 +26,7 @@ from pathprobe.net.ports import ReservedPorts
 from pathprobe.net.raw import RawNetwork
 from pathprobe.net.routes import NoRoute, Route, lookup
 from pathprobe.wire.craft import Crafter, load_scapy
+from pathprobe.wire.payloads import Payload
 
 #: Source ports for one diagnosis: every probe that is meant to reach the target has its own.
 SOURCE_PORTS = 32
@@ -38,13 +39,14 @@ Progress = Callable[[Session, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to ask. ``wait`` in seconds, None for adaptive windows."""
+    """How to ask. ``wait`` in seconds, None for adaptive windows; ``payload`` of UDP, None for the service's own."""
 
     max_hops: int = 30
     wait: float | None = None
     interface: str | None = None
     source: str | None = None
     trace: bool = True
+    payload: bytes | None = None
 
 
 async def diagnose(
@@ -62,12 +64,12 @@ async def diagnose(
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
     load_scapy(6 if ":" in target.address else 4)
-    with ReservedPorts(source, SOURCE_PORTS, scope) as ports:
+    with ReservedPorts(source, SOURCE_PORTS, scope, udp=target.protocol == Kind.UDP) as ports:
         network = RawNetwork(target.address, interface=options.interface, scope=scope)
         try:
             started = time.time()
             session, ledger = _session(target, source, options, ports.numbers, Random(SystemRandom().getrandbits(64)))
-            crafter = Crafter(mtu=route.mtu if route else 1500, timestamp=time.monotonic_ns() // 1_000_000 % (1 << 32))
+            crafter = _crafter(target, options, route)
             diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
             if recorder:
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
@@ -100,6 +102,12 @@ def simulate(
     return result
 
 
+def _crafter(target: Target, options: Options, route: Route | None) -> Crafter:
+    payloads = {target.port: Payload.given(options.payload)} if target.port and options.payload is not None else {}
+    now = time.monotonic_ns() // 1_000_000 % (1 << 32)
+    return Crafter(mtu=route.mtu if route else 1500, timestamp=now, payloads=payloads)
+
+
 def _asking(session: Session, epoch: float) -> Asking:
     question = session.question
     return Asking(
@@ -129,9 +137,8 @@ def other_way(target: Target, options: Options) -> Route | NoRoute | None:
 
     The kernel routes a raw socket's packets without a look at their ports (raw_sendmsg in net/ipv4/raw.c).
     """
-    protocol = Protocol.ICMPV6 if ":" in target.address else Protocol.ICMP
-    if target.port is not None:
-        protocol = Protocol.TCP
+    echo = Protocol.ICMPV6 if ":" in target.address else Protocol.ICMP
+    protocol = {Kind.TCP: Protocol.TCP, Kind.UDP: Protocol.UDP, Kind.ECHO: echo}[Kind(target.protocol)]
     try:
         route = lookup(
             target.address, protocol=protocol, port=target.port, source=options.source, interface=options.interface
@@ -152,12 +159,13 @@ def _session(
     question = Question(
         target=target.address,
         source=source,
-        kind=Kind.ECHO if target.port is None else Kind.TCP,
+        kind=Kind(target.protocol),
         port=target.port,
         closed_port=rng.choice([port for port in _CLOSED_PORTS if port != target.port]),
         max_hops=options.max_hops,
         trace=options.trace,
         longest_wait=options.wait,
+        marked=options.payload is None,
     )
     ledger = Ledger(target.address)
     return Session(question, ledger, ports, rng), ledger

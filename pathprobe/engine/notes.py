@@ -74,10 +74,12 @@ class Asking:
 
 Note = Asked | Asking | KeptBack
 
-_ASKED = re.compile(r"asked (tcp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})")
-_ASKING = re.compile(r"asking (tcp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})")
+_ASKED = re.compile(
+    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})"
+)
+_ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})")
 _KEPT_BACK = re.compile(
-    r"not-sent (\w+) (test|control) (tcp|icmp) (\d{1,5}) (\d{1,5}) ttl (\d{1,3}) token (\d{1,10}) at (\d{1,20})"
+    r"not-sent (\w+) (test|control) (tcp|udp|icmp) (\d{1,5}) (\d{1,5}) ttl (\d{1,3}) token (\d{1,10}) at (\d{1,20})"
 )
 
 

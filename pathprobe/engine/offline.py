@@ -14,7 +14,7 @@ from pathlib import Path
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.outcomes import NOT_SEEN
-from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
@@ -82,12 +82,14 @@ def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_S
 
 
 def _probed(packet: Packet) -> tuple[Kind, int, int, int] | None:
-    """Kind, source port, port and token of a packet that is a probe."""
+    """Kind, source port, port and token of a packet that is a probe if it goes to the target."""
     match packet.body:
         case Tcp(flags=flags) as segment if flags & (TcpFlags.SYN | TcpFlags.ACK) == TcpFlags.SYN:
             return Kind.TCP, segment.source_port, segment.destination_port, segment.sequence
         case Echo(kind=EchoKind.REQUEST) as echo:
             return Kind.ECHO, echo.identifier, 0, echo.identifier << 16 | echo.sequence
+        case Udp() as datagram:
+            return Kind.UDP, datagram.source_port, datagram.destination_port, datagram.checksum
     return None
 
 
@@ -98,21 +100,29 @@ class _Reader:
         self.asked = asked
         self.ledger = Ledger(asked.target)
         self.frames: dict[int, tuple[int, ...]] = {}
-        self._known: set[tuple[Kind, int]] = set()
+        self._known: set[tuple[Kind, int, int, int]] = set()
         self._flows: dict[Flow, int] = {}
         self._attempts: Counter[tuple[Role, Kind, int, int]] = Counter()
 
     def take(self, one: _Seen) -> None:
         now = self._seconds(one.time_ns)
         probed = _probed(one.packet)
-        if probed and one.packet.destination == self.asked.target and (probed[0], probed[3]) not in self._known:
+        if probed and one.packet.destination == self.asked.target and self._is_new(one.packet, *probed):
             kind, source_port, port, token = probed
-            self._known.add((kind, token))
             identification = one.packet.identification or 0
             self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token, identification), now)
         reading = self.ledger.read(one.packet, now)
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
+
+    def _is_new(self, packet: Packet, kind: Kind, source_port: int, _: int, token: int) -> bool:
+        """Not the second sight of a packet: its token was not seen before, with what else tells UDP probes apart."""
+        key = (kind, token, 0, 0)
+        if kind is Kind.UDP:
+            key = (kind, token, source_port, packet.identification or 0)
+        is_new = key not in self._known
+        self._known.add(key)
+        return is_new
 
     def keep_back(self, note: KeptBack) -> None:
         probe = self._probe(note.kind, note.source_port, note.port, note.ttl, note.token)

@@ -1,7 +1,7 @@
 """Which packets may the kernel hand to us at all?
 
 A classic BPF program (linux/filter.h) for a packet socket of type SOCK_DGRAM, where offset 0 is the IP
-header: ICMP of any kind a probe can meet, and TCP to or from the target. Everything else costs us nothing.
+header: ICMP of any kind a probe can meet, and TCP and UDP to or from the target. Everything else costs us nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _JUMP_EQUAL, _RETURN = 0x15, 0x06
 _ETHERTYPE = 0xFFFFF000
 _WHOLE_PACKET = 0x40000
 
-_TCP, _ICMP, _ICMPV6 = 6, 1, 58
+_TCP, _UDP, _ICMP, _ICMPV6 = 6, 17, 1, 58
 #: ICMPv6 that concerns a probe; neighbour discovery and multicast listeners do not.
 _ICMPV6_TYPES = (1, 2, 3, 4, 128, 129)
 _ICMPV6_TYPE_OFFSET = 40
@@ -55,8 +55,9 @@ def _steps_v4(target: str) -> list[_Step]:
         _Step(_JUMP_EQUAL, 0x0800, if_false="drop"),
         _Step(_LOAD_BYTE, 9),
         _Step(_JUMP_EQUAL, _ICMP, if_true="take"),
-        _Step(_JUMP_EQUAL, _TCP, if_false="drop"),
-        _Step(_LOAD_WORD, 12),
+        _Step(_JUMP_EQUAL, _TCP, if_true="addresses"),
+        _Step(_JUMP_EQUAL, _UDP, if_false="drop"),
+        _Step(_LOAD_WORD, 12, label="addresses"),
         _Step(_JUMP_EQUAL, address, if_true="take"),
         _Step(_LOAD_WORD, 16),
         _Step(_JUMP_EQUAL, address, if_true="take"),

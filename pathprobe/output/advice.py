@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathprobe.core.report import Direction, Hop, Mechanism, Result, State, Where
+from pathprobe.core.report import Direction, Hop, Mechanism, Result, State, Target, Where
 from pathprobe.output.wording import maker, place
 
 
@@ -13,13 +13,16 @@ def next_steps(result: Result) -> tuple[str, ...]:
         case State.OPEN, Where.PATH:
             return (f"Ask who runs {maker(location)}: it answers for {target.address}, which may not even be up.",)
         case State.OPEN, _:
-            if target.port is None:
+            if target.protocol != "tcp":
                 return ()
             return (f"The network is fine. If the service still fails, look at it: curl -v telnet://{_host(result)}",)
         case State.CLOSED, _:
+            rule = "; nft list ruleset - a REJECT rule looks just like this" if target.protocol == "udp" else ""
+            return (f"{_listeners(target)} - is the service running, and not on 127.0.0.1 only?{rule}",)
+        case State.OPEN_FILTERED, _:
             return (
-                f"On {target.address}: ss -tlnp 'sport = :{target.port}'"
-                " - is the service running, and not on 127.0.0.1 only?",
+                f"{_listeners(target)} - if something listens, look at nft list ruleset there; tcpdump -ni any"
+                f" {_filter(result)} shows whether this arrives.",
             )
         case State.UNKNOWN | State.INTERMITTENT, _:
             return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
@@ -96,4 +99,9 @@ def _filter(result: Result) -> str:
     target = result.target
     if target.port is None:
         return "'icmp6'" if ":" in target.address else "'icmp'"
-    return f"'tcp port {target.port}'"
+    return f"'{target.protocol} port {target.port}'"
+
+
+def _listeners(target: Target) -> str:
+    sockets = "-ulnp" if target.protocol == "udp" else "-tlnp"
+    return f"On {target.address}: ss {sockets} 'sport = :{target.port}'"

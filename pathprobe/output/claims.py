@@ -11,10 +11,11 @@ from pathprobe.output.wording import explain_errno, place
 _Facts = Mapping[str, Fact]
 
 _CLAIMS = {
-    Claim.ANSWERED: "The answer to {probes} echoes our token; it arrived with TTL {ttl}.",
+    Claim.ANSWERED: "The answer to {probes} {proof}; it arrived with TTL {ttl}.",
     Claim.RESET_BY_TARGET: "A reset came back for {probes}; it arrived with TTL {ttl}.",
     Claim.REFUSED: "{source} answered {probes} with ICMP {message}, quoting our packet.",
     Claim.TEST_SILENT: "{all_probes} died past {past}, without a word.",
+    Claim.TEST_UNANSWERED: "{all_probes} went past {past} and drew no answer.",
     Claim.SOME_SILENT: "{probes} drew no answer at all.",
     Claim.CONTROL_PASSED: "{count} of {sent} control probes ({kinds}) got through in the same seconds.",
     Claim.CONTROL_REFUSED: "{source} also refused {controls} ({service}): ICMP {message}.",
@@ -24,6 +25,8 @@ _CLAIMS = {
     " or on the way back.",
     Claim.TARGET_EDGE: "From here these cannot be told apart: a rule on the way out of {good}, the firewall of {bad},"
     " an answer lost on the way back.",
+    Claim.MUTE_EDGE: "From here these cannot be told apart: a silent service, a rule on the way out of {good},"
+    " the firewall of {bad}, an answer lost on the way back.",
     Claim.LOCAL_SILENCE: "Nothing lies between: a rule of this host drops it.",
     Claim.SILENT_HOPS: "{silent_hops}; packets pass all the same.",
     Claim.EARLY_ANSWER: "{probes} drew the answer from TTL {ttl} on; the target is {distance} hops away and cannot be"
@@ -44,6 +47,10 @@ _CLAIMS = {
     " reset can leave: a rule on the way in drops it.",
     Claim.UNHEARD: "This host's own TCP was not seen to react to the answer: a rule of its own may drop the answer"
     " (then programs here cannot connect) or the reset.",
+    Claim.CLOSED_PORTS_TOLD: "{count} of {sent} datagrams to ports that nothing listens on drew a port unreachable:"
+    " were this port closed, the target would have said so. That rules out closed, not open and silent, nor dropped.",
+    Claim.CLOSED_PORTS_SILENT: "{count} of {sent} datagrams to ports that nothing listens on were as silent: this"
+    " target does not tell of closed ports, so its silence rules out nothing.",
     Claim.NOT_TRACED: "The path was not traced that far, so there is no telling where they died.",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }
@@ -62,6 +69,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "probes": f"{count} {probes}",
         "all_probes": f"{count} of {count} {probes}",
         "controls": f"{count} control {'probe' if count == 1 else 'probes'}",
+        "proof": "came to the port of ours alone" if probes.startswith("datagram") else "echoes our token",
         "past": f"hop {facts['hop']}" if facts.get("hop") else "this host",
         "good": _end(facts, "good"),
         "bad": _end(facts, "bad"),
@@ -71,9 +79,9 @@ def _words(facts: _Facts) -> dict[str, str]:
 
 
 def _probes(count: int, service: str) -> str:
-    if service == "icmp echo":
-        return "echo request" if count == 1 else "echo requests"
-    return f"SYN to {service}" if count == 1 else f"SYNs to {service}"
+    one = {"tcp": "SYN", "udp": "datagram"}.get(service.partition("/")[0])
+    plural = "" if count == 1 else "s"
+    return f"{one}{plural} to {service}" if one else f"echo request{plural}"
 
 
 def _end(facts: _Facts, name: str) -> str:

@@ -39,7 +39,13 @@ def section_comment(result: Result) -> str:
 
 
 def _what(probe: Probe) -> str:
-    return "echo request" if probe.flow.kind is Kind.ECHO else f"SYN to {probe.flow.label}"
+    match probe.flow.kind:
+        case Kind.TCP:
+            return f"SYN to {probe.flow.label}"
+        case Kind.UDP:
+            return f"datagram to {probe.flow.label}"
+        case Kind.ECHO:
+            return "echo request"
 
 
 def _ttl(probe: Probe) -> str:

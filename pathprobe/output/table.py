@@ -46,15 +46,15 @@ def _headline(result: Result, *, colour: bool) -> str:
 
 
 def _path(result: Result) -> str:
-    """``you -- 10.9.1.1 --X-- 10.9.2.2 -- 10.0.0.5``: the break is behind the last good hop."""
+    """``you -- 10.9.1.1 --X-- 10.9.2.2 -- 10.0.0.5``: the break is behind the last good hop, if there is one."""
     location = result.verdict.location
-    broken_after = _break(result)
+    broken_after, mark = _break(result), "?" if wording.is_mute(result) else "X"
     text = "  you"
     for row in result.hops:
-        text += " --X-- " if row.ttl - 1 == broken_after else " -- "
+        text += f" --{mark}-- " if row.ttl - 1 == broken_after else " -- "
         text += row.address or "?"
     if broken_after == len(result.hops) and location.last_good:
-        text += " --X"
+        text += f" --{mark}"
     return text
 
 
@@ -101,7 +101,7 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
     if location.device and location.device.ttl == row.ttl and result.verdict.state is not State.OPEN:
         return "<- answered from here"
     if location.first_bad and location.first_bad.ttl == row.ttl and location.device is None:
-        return "<- stops here"
+        return "<- silent" if wording.is_mute(result) else "<- stops here"
     legs = [leg for leg in (row.test, row.control) if leg]
     farther = any(later.ttl > row.ttl and later.address for later in result.hops)
     if farther and legs and not any(leg.answered for leg in legs):

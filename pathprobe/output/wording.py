@@ -11,6 +11,7 @@ from pathprobe.core.outcomes import (
     NotSent,
 )
 from pathprobe.core.report import (
+    Claim,
     Direction,
     Hop,
     Location,
@@ -51,8 +52,12 @@ def finding(result: Result) -> str:
             return "the target itself refuses: nothing listens there" + _away(verdict.distance)
         case State.INTERMITTENT, _:
             return "some tries are answered and some die, more than the control loses"
-        case State.UNKNOWN, Mechanism.RESET:
-            return "a reset came back, but whether the target or a box on the way made it cannot be told from here"
+        case State.UNKNOWN, Mechanism.RESET | Mechanism.REJECT:
+            return "it was refused, but whether by the target or by a box on the way cannot be told from here"
+        case State.OPEN_FILTERED, _:
+            return _mute(result) + ": a service that does not answer this, or a rule for this port"
+        case State.UNKNOWN, None if is_mute(result):
+            return _mute(result) + ": open, closed and filtered cannot be told apart from here"
         case State.UNKNOWN, _:
             return "not enough was learnt"
         case _, Mechanism.LOCAL_ERROR:
@@ -66,6 +71,18 @@ def finding(result: Result) -> str:
             return f"packets circle{behind} until their TTL runs out"
         case _, _:
             return _drop(result)
+
+
+def is_mute(result: Result) -> bool:
+    """A UDP port that answers nothing and was not shown to be cut off."""
+    return any(reason.claim is Claim.TEST_UNANSWERED for reason in result.verdict.reasons)
+
+
+def _mute(result: Result) -> str:
+    location = result.verdict.location
+    if location.where is Where.LOCAL:
+        return "silent, on this host itself"
+    return f"silent behind {place(location.last_good)}"
 
 
 def _open(result: Result) -> str:

@@ -8,7 +8,9 @@ patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no
   tcp_syn_options(), the window that of tcp_select_initial_window().
 - Routers may hash a flow on its ICMP checksum (Augustin et al., "Avoiding traceroute anomalies with
   Paris traceroute", IMC 2006) or on the IPv6 flow label (RFC 6438). Both stay the same in a flow.
-- The echo payload says who asks, for the operator who finds it in a capture.
+- A UDP datagram carries what the service behind the port would answer. Two octets of it are free, and chosen
+  so that the checksum becomes the probe's token: it stays right, and every quote shows it (RFC 792).
+- Echo, and UDP to a port of no known service, say who asks, for the operator who finds it in a capture.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from __future__ import annotations
 import importlib
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe
+from pathprobe.wire.payloads import Payload, payload_for
 
 if TYPE_CHECKING:
     from scapy.packet import Packet as ScapyPacket
@@ -42,6 +46,7 @@ _IPV4_ID, _IPV4_TTL, _IPV4_CHECKSUM, _IPV6_HOP_LIMIT = 4, 8, 10, 7
 
 # Offsets in the transport header.
 _TCP_SEQUENCE, _TCP_CHECKSUM = 4, 16
+_UDP_CHECKSUM, _UDP_SIZE = 6, 8
 _ECHO_SEQUENCE, _ECHO_BALANCE = 6, 8
 
 
@@ -53,10 +58,12 @@ def load_scapy(version: int) -> None:
 class Crafter:
     """Probes as whole IP datagrams; one template is kept per flow."""
 
-    def __init__(self, mtu: int = 1500, timestamp: int = 1) -> None:
-        """``mtu`` of the interface in octets; ``timestamp`` for the TCP option, in milliseconds as Linux counts."""
+    def __init__(self, mtu: int = 1500, timestamp: int = 1, payloads: Mapping[int, Payload] | None = None) -> None:
+        """``mtu`` of the interface in octets; ``timestamp`` for the TCP option, in milliseconds as Linux counts;
+        ``payloads`` for UDP ports that shall carry something else than their service's own."""
         self._mtu = mtu
         self._timestamp = timestamp
+        self._payloads = payloads or {}
         self._templates: dict[Flow, bytes] = {}
 
     def craft(self, probe: Probe) -> bytes:
@@ -69,10 +76,13 @@ class Crafter:
         else:
             transport = _IPV6_SIZE
             packet[_IPV6_HOP_LIMIT] = probe.ttl
-        if probe.flow.kind is Kind.TCP:
-            _set_tcp_sequence(packet, transport, probe.token)
-        else:
-            _set_echo_sequence(packet, transport, probe)
+        match probe.flow.kind:
+            case Kind.TCP:
+                _set_tcp_sequence(packet, transport, probe.token)
+            case Kind.UDP:
+                _set_udp_checksum(packet, transport, probe.token, self._payload(probe.flow).nonce_at)
+            case Kind.ECHO:
+                _set_echo_sequence(packet, transport, probe)
         return bytes(packet)
 
     def farewell(self, probe: Probe) -> bytes:
@@ -98,9 +108,20 @@ class Crafter:
         """The flow's datagram with TTL, IP-ID, sequence and echo balance still 0."""
         template = self._templates.get(flow)
         if template is None:
-            payload = self._syn(flow) if flow.kind is Kind.TCP else _echo(flow)
-            template = self._templates[flow] = bytes(_ip(flow) / payload)
+            template = self._templates[flow] = bytes(_ip(flow) / self._transport(flow))
         return template
+
+    def _transport(self, flow: Flow) -> ScapyPacket:
+        match flow.kind:
+            case Kind.TCP:
+                return self._syn(flow)
+            case Kind.UDP:
+                return _datagram(flow, self._payload(flow))
+            case Kind.ECHO:
+                return _echo(flow)
+
+    def _payload(self, flow: Flow) -> Payload:
+        return self._payloads.get(flow.destination_port) or payload_for(flow.destination_port)
 
     def _syn(self, flow: Flow) -> ScapyPacket:
         from scapy.layers.inet import TCP
@@ -138,6 +159,15 @@ def _ip(flow: Flow) -> ScapyPacket:
     return IPv6(src=flow.source, dst=flow.destination, nh=flow.protocol, hlim=0, fl=flow_label(flow))
 
 
+def _datagram(flow: Flow, payload: Payload) -> ScapyPacket:
+    from scapy.layers.inet import UDP
+
+    octets = bytearray(payload.octets)
+    if payload.nonce_at is not None:
+        _WORD.pack_into(octets, payload.nonce_at, 0)
+    return UDP(sport=flow.source_port, dport=flow.destination_port) / bytes(octets)
+
+
 def _echo(flow: Flow) -> ScapyPacket:
     payload = bytes(2) + ECHO_TEXT
     if flow.version == 4:
@@ -159,6 +189,19 @@ def _set_tcp_sequence(packet: bytearray, transport: int, sequence: int) -> None:
     checksum = transport + _TCP_CHECKSUM
     _replace(packet, transport + _TCP_SEQUENCE, sequence >> 16, checksum=checksum)
     _replace(packet, transport + _TCP_SEQUENCE + 2, sequence & 0xFFFF, checksum=checksum)
+
+
+def _set_udp_checksum(packet: bytearray, transport: int, checksum: int, nonce_at: int | None) -> None:
+    """Choose the nonce, 0 until now, that makes ``checksum`` the right one; without a nonce it is what it is."""
+    if nonce_at is None:
+        return
+    (before,) = _WORD.unpack_from(packet, transport + _UDP_CHECKSUM)
+    total = before + (checksum ^ 0xFFFF)
+    nonce = (total & 0xFFFF) + (total >> 16)
+    if nonce_at % 2:  # its octets stand in two words: ones' complement sums do not mind the order (RFC 1071, 2B)
+        nonce = (nonce & 0xFF) << 8 | nonce >> 8
+    _WORD.pack_into(packet, transport + _UDP_SIZE + nonce_at, nonce)
+    _WORD.pack_into(packet, transport + _UDP_CHECKSUM, checksum)
 
 
 def _set_echo_sequence(packet: bytearray, transport: int, probe: Probe) -> None:

@@ -24,12 +24,14 @@ from pathprobe.core.verdict import conclude
 from tests.core.factories import (
     DISTANCE,
     PORT,
+    THERE,
     answered,
     departure,
     expired,
     farewell,
     packet_of,
     question,
+    rejected,
     reset,
     router,
 )
@@ -162,6 +164,8 @@ def road(
             return None if probe.ttl in mute else expired()
         if probe.flow.kind is Kind.ECHO or probe.flow.destination_port in listening:
             return answered(back=homeward)
+        if probe.flow.kind is Kind.UDP:
+            return rejected(THERE, (3, 3), back=homeward)
         return reset(back=homeward)
 
     return network
@@ -178,7 +182,8 @@ class Limited:
 
     def at(self, now: float, probe: Probe) -> Outcome | None:
         fate = self._network(probe)
-        if not isinstance(fate, Refusal) or (fate.source or router(probe.ttl)) != router(self._hop):
+        limited = THERE if self._hop == DISTANCE else router(self._hop)
+        if not isinstance(fate, Refusal) or (fate.source or router(probe.ttl)) != limited:
             return fate
         self._tokens, self._filled = min(self._burst, self._tokens + now - self._filled), now
         if self._tokens < 1 - 1e-6:

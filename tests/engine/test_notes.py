@@ -64,7 +64,7 @@ def test_the_two_notes_of_the_module_s_example_are_ours() -> None:
         A_QUESTION + " ",
         " " + A_QUESTION,
         A_QUESTION + "\n" + A_LOSS,
-        A_QUESTION.replace("tcp", "udp"),
+        A_QUESTION.replace("tcp", "sctp"),
         A_QUESTION.replace("8080", "http"),
         A_QUESTION.replace("until", "to"),
         A_QUESTION.replace("0.150000", "inf"),

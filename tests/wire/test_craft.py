@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.packet import Packet as ScapyPacket
 
@@ -18,6 +18,7 @@ from pathprobe.core.packets import Echo, EchoKind, Packet, Tcp, TcpFlags
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.wire.craft import ECHO_TEXT, Crafter, flow_label
 from pathprobe.wire.dissect import dissect
+from pathprobe.wire.payloads import Payload
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -35,16 +36,20 @@ def flow(version: int = 4, kind: Kind = Kind.TCP, source_port: int = 40001) -> F
         source=CLIENT[version],
         destination=SERVER[version],
         source_port=source_port,
-        destination_port=8080 if kind is Kind.TCP else 0,
+        destination_port=0 if kind is Kind.ECHO else 8080,
     )
 
 
 def probe(of: Flow, ttl: int = 3, token: int | None = None, identification: int = 7) -> Probe:
     if token is None:
-        token = 0xDEADBEEF if of.kind is Kind.TCP else of.source_port << 16 | 1
+        token = {Kind.TCP: 0xDEADBEEF, Kind.UDP: 0xBEEF, Kind.ECHO: of.source_port << 16 | 1}[of.kind]
     return Probe(
         id=1, role=Role.TEST, flow=of, flow_number=0, ttl=ttl, attempt=1, token=token, identification=identification
     )
+
+
+def other_token(of: Flow, number: int) -> int:
+    return number if of.kind is Kind.UDP else of.source_port << 16 | number
 
 
 def by_scapy(asked: Probe, mtu: int = 1500, timestamp: int = 1) -> ScapyPacket:
@@ -81,7 +86,8 @@ def checksum(octets: bytes, of: Flow) -> int:
 def recomputed(octets: bytes, of: Flow) -> bytes:
     """The same octets after scapy filled in every checksum anew."""
     read = IP(octets) if of.version == 4 else IPv6(octets)
-    for layer, field in (IP, "chksum"), (TCP, "chksum"), (ICMP, "chksum"), (ICMPv6EchoRequest, "cksum"):
+    layers = (IP, "chksum"), (TCP, "chksum"), (UDP, "chksum"), (ICMP, "chksum"), (ICMPv6EchoRequest, "cksum")
+    for layer, field in layers:
         if layer in read:
             delattr(read[layer], field)
     return bytes(read)
@@ -124,6 +130,36 @@ def test_an_echo_is_the_one_scapy_builds(
 
 
 @versions
+@deterministic
+@given(
+    token=st.integers(1, 0xFFFE),
+    ttl=st.integers(1, 255),
+    before=st.binary(max_size=33),
+    behind=st.binary(max_size=33),
+    nonce=st.binary(min_size=2, max_size=2),
+)
+def test_the_checksum_of_a_datagram_is_its_token_and_right(
+    version: int, token: int, ttl: int, before: bytes, behind: bytes, nonce: bytes
+) -> None:
+    payload = Payload(service="any", octets=before + nonce + behind, nonce_at=len(before))
+    asked = probe(flow(version, Kind.UDP), ttl=ttl, token=token)
+    octets = Crafter(payloads={8080: payload}).craft(asked)
+    assert octets == recomputed(octets, asked.flow)
+    start = (20 if version == 4 else 40) + 8
+    assert int.from_bytes(octets[start - 2 : start], "big") == token
+    assert octets[start:].startswith(before)
+    assert octets.endswith(behind)
+
+
+@versions
+def test_a_given_payload_is_sent_as_it_is(version: int) -> None:
+    asked = probe(flow(version, Kind.UDP))
+    octets = Crafter(payloads={8080: Payload.given(b"exactly this")}).craft(asked)
+    assert octets == recomputed(octets, asked.flow)
+    assert octets.endswith(b"exactly this")
+
+
+@versions
 def test_the_checksum_of_an_echo_is_the_same_for_every_sequence(version: int) -> None:
     crafter, of = Crafter(), flow(version, Kind.ECHO)
     tokens = (of.source_port << 16 | sequence for sequence in range(0x10000))
@@ -135,7 +171,7 @@ def test_the_checksum_of_an_echo_is_the_same_for_every_sequence(version: int) ->
 def test_the_order_of_the_probes_leaves_no_trace(version: int, kind: Kind) -> None:
     crafter, of = Crafter(), flow(version, kind)
     first = crafter.craft(probe(of, ttl=1))
-    crafter.craft(probe(of, ttl=64, token=of.source_port << 16 | 0xFFFF, identification=0xFFFF))
+    crafter.craft(probe(of, ttl=64, token=other_token(of, 0xFFFE), identification=0xFFFF))
     assert crafter.craft(probe(of, ttl=1)) == first
 
 
@@ -143,7 +179,7 @@ def test_the_order_of_the_probes_leaves_no_trace(version: int, kind: Kind) -> No
 @versions
 def test_what_routers_hash_on_stays_the_same_in_a_sweep(version: int, kind: Kind) -> None:
     crafter, of = Crafter(), flow(version, kind)
-    sweep = [crafter.craft(probe(of, ttl=ttl, token=of.source_port << 16 | ttl)) for ttl in range(1, 65)]
+    sweep = [crafter.craft(probe(of, ttl=ttl, token=other_token(of, ttl))) for ttl in range(1, 65)]
     start = 20 if version == 4 else 40
     assert len({octets[start : start + 4] for octets in sweep}) == 1  # ports, or type, code and checksum
     assert version == 4 or len({octets[:4] for octets in sweep}) == 1  # traffic class and flow label

@@ -188,7 +188,8 @@ def test_an_echo_reads_as_scapy_wrote_it(
 @given(sport=ports, dport=ports, payload=st.binary(max_size=40))
 def test_a_datagram_reads_as_scapy_wrote_it(version: int, sport: int, dport: int, payload: bytes) -> None:
     octets = bytes(ip(version) / UDP(sport=sport, dport=dport) / Raw(payload))
-    assert packet(octets).body == Udp(source_port=sport, destination_port=dport, payload=payload)
+    checksum = ip(version).__class__(octets)[UDP].chksum
+    assert packet(octets).body == Udp(source_port=sport, destination_port=dport, payload=payload, checksum=checksum)
 
 
 @pytest.mark.parametrize(("version", "tos"), [(4, {"tos": 0x2E}), (6, {"tc": 0x2E, "fl": 0xFFFFF})])
@@ -308,8 +309,8 @@ def test_link_padding_is_not_payload(version: int) -> None:
 
 
 def test_udp_ends_where_its_own_length_says() -> None:
-    octets = bytes(ip(4) / UDP(sport=1, dport=2, len=10) / Raw(b"abc"))
-    assert packet(octets).body == Udp(source_port=1, destination_port=2, payload=b"ab")
+    octets = bytes(ip(4) / UDP(sport=1, dport=2, len=10, chksum=7) / Raw(b"abc"))
+    assert packet(octets).body == Udp(source_port=1, destination_port=2, payload=b"ab", checksum=7)
 
 
 def test_ipv4_options_are_stepped_over() -> None:
