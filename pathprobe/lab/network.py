@@ -17,6 +17,7 @@ from typing import Any, Self
 from pathprobe.lab import netns, topology
 from pathprobe.lab.faults import ruleset
 from pathprobe.lab.links import wait_until_running
+from pathprobe.lab.services import UdpServices
 from pathprobe.lab.tun import TunLink
 from pathprobe.net.scenario import Scenario
 
@@ -96,11 +97,11 @@ class Lab:
             netns.run_nft(node, rules)
 
     def _listen(self, opened: ExitStack) -> None:
-        destination = self.scenario.destination
-        node = "client" if destination == "loopback" else destination
-        with self.inside(node):
+        with self.inside(self.scenario.serving):
             for port in self.scenario.listen:
                 opened.enter_context(_listener(self.scenario.family, port))
+            if self.scenario.services:
+                opened.callback(UdpServices(self.scenario.family, self.scenario.services).close)
 
 
 def _write_settings(settings: dict[str, str]) -> None:

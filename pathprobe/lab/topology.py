@@ -34,7 +34,35 @@ def settings(scenario: Scenario, node: str) -> dict[str, str]:
         # systemd lets everybody ping without privileges; a bare kernel nobody. One gid: a user namespace has no more.
         "net/ipv4/ping_group_range": "0 0",
     }
-    return ipv4 | (_ipv6_settings(forwarding) if scenario.family == 6 else {"net/ipv6/conf/default/disable_ipv6": "1"})
+    ipv6 = _ipv6_settings(forwarding) if scenario.family == 6 else {"net/ipv6/conf/default/disable_ipv6": "1"}
+    return (
+        ipv4
+        | ipv6
+        | _ttl_settings(scenario, node)
+        | _fault_settings(scenario, node)
+        | dict(scenario.sysctl.get(node, {}))
+    )
+
+
+def _ttl_settings(scenario: Scenario, node: str) -> dict[str, str]:
+    if node not in scenario.ttl:
+        return {}
+    ttl = str(scenario.ttl[node])
+    ipv6 = {f"net/ipv6/conf/{which}/hop_limit": ttl for which in ("all", "default")}
+    return {"net/ipv4/ip_default_ttl": ttl} | (ipv6 if scenario.family == 6 else {})
+
+
+def _fault_settings(scenario: Scenario, node: str) -> dict[str, str]:
+    """What a fault needs besides its rule or route."""
+    fault, settings = route_fault(scenario, node), {}
+    if fault is not None and fault.kind == "back":
+        # Who sends a packet back where it came from would tell the sender of the shorter way, with an ICMP
+        # redirect; routers of the open network are told not to (RFC 1812 section 5.2.7.2, ip_forward).
+        settings = {f"net/ipv4/conf/{which}/send_redirects": "0" for which in ("all", "default")}
+    if any(rule.at == node and rule.action == "synproxy" for rule in scenario.rules):
+        # An ACK without a SYN is for the proxy, and no connection picked up in the middle (nft(8)).
+        settings["net/netfilter/nf_conntrack_tcp_loose"] = "0"
+    return settings
 
 
 def _ipv6_settings(forwarding: str) -> dict[str, str]:

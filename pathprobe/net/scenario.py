@@ -10,9 +10,12 @@ the target is 10.0.0.5 | fd00::5, the client 10.9.1.9 | fd00:9:1::9 (10.0.0.9 | 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from pathprobe.net.actions import Limit, Lose, parse
 
 
 class Hook(StrEnum):
@@ -32,7 +35,7 @@ class Match:
 
     ``protocol`` is tcp, udp or icmp (ICMP or ICMPv6, by family); ``icmp`` is echo-request,
     echo-reply, time-exceeded or unreachable; ``ct_state`` is a conntrack state (invalid, established,
-    new), which only real networks know.
+    new), which only real networks know; ``length_over`` is a number of octets that the IP datagram exceeds.
     """
 
     protocol: str | None = None
@@ -40,11 +43,12 @@ class Match:
     destination_port: int | None = None
     icmp: str | None = None
     ct_state: str | None = None
+    length_over: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """``action`` is ``drop``, ``reset`` (TCP RST) or ``reject NAME`` with nft's ICMP code name."""
+    """``action`` is what net.actions reads; for the address in it a scenario takes the name of a node too."""
 
     at: str
     hook: Hook
@@ -54,10 +58,30 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What ``at`` does with packets to the target's network: blackhole, unreachable, prohibit or none (no route)."""
+    """What ``at`` does with packets to the target's network.
+
+    blackhole, unreachable, prohibit; none (no route); or back: they return to the node they came from, and circle.
+    """
 
     at: str
     kind: str
+
+
+class ServiceKind(StrEnum):
+    """What a UDP service does with a datagram."""
+
+    ANSWERS = "answers"
+    SILENT = "silent"
+    OTHER_PORT = "other-port"
+    DNS = "dns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A UDP service on the node that serves; what its kinds answer is in net.udp_services."""
+
+    port: int
+    kind: ServiceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +100,12 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link)."""
+    """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link).
+
+    ``served_by`` is the node with the listeners and services, unless that is the destination itself (it is
+    not behind a ``dnat``). ``ttl`` is the initial TTL of what a node itself sends, where it is not Linux's 64;
+    ``sysctl`` what is written in a node after the lab's own settings (only real networks have them).
+    """
 
     name: str
     summary: str
@@ -91,14 +120,46 @@ class Scenario:
     link: str = "veth"
     rules: tuple[Rule, ...] = ()
     routes: tuple[Route, ...] = ()
+    services: tuple[Service, ...] = ()
+    served_by: str | None = None
+    ttl: Mapping[str, int] = field(default_factory=dict)
+    sysctl: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nodes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         chain = ("client", *(f"r{k}" for k in range(1, self.routers + 1)), "target")
         object.__setattr__(self, "nodes", chain)
-        for node in (*(rule.at for rule in self.rules), *(route.at for route in self.routes)):
+        named = (*(rule.at for rule in self.rules), *(route.at for route in self.routes), *self.ttl, *self.sysctl)
+        for node in (*named, self.serving):
             if node not in chain:
                 raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(chain)}")
+        object.__setattr__(self, "rules", tuple(map(self._with_addresses, self.rules)))
+
+    def _with_addresses(self, rule: Rule) -> Rule:
+        """A rule whose NAT names a node, with that node's address: its far one for snat, its near one for dnat."""
+        verb, _, name = rule.action.partition(" ")
+        name, colon, port = name.partition(":")
+        if verb not in ("snat", "dnat") or name not in self.nodes:
+            return rule
+        position = self.nodes.index(name)
+        address = self.link_address(position, "left") if verb == "snat" else self.link_address(position - 1, "right")
+        written = f"[{address}]" if verb == "dnat" and self.family == 6 else address
+        return replace(rule, action=f"{verb} {written}{colon}{port}")
+
+    @property
+    def serving(self) -> str:
+        """The node that has the listeners and services."""
+        return self.served_by or ("client" if self.destination == "loopback" else self.destination)
+
+    @property
+    def is_steady(self) -> bool:
+        """The same packets always fare alike: no rule goes by chance or by the clock."""
+        return not any(isinstance(parse(rule.action), Lose | Limit) for rule in self.rules)
+
+    @property
+    def is_simulable(self) -> bool:
+        """The simulated network is like the real one; it knows nothing of sysctls."""
+        return not self.sysctl
 
     @property
     def destination_address(self) -> str:
@@ -131,7 +192,12 @@ class Scenario:
         return prefix[:-1] + str(host) if self.family == 4 else prefix + str(host)
 
     def hop_address(self, ttl: int) -> str:
-        """The address from which the hop ``ttl`` answers (the target itself at routers + 1)."""
+        """The address from which the hop ``ttl`` answers (the target itself at routers + 1).
+
+        A server behind the destination's NAT answers in the destination's name.
+        """
+        if self.served_by and ttl == self.nodes.index(self.served_by):
+            return self.destination_address
         return self.link_address(ttl - 1, "right")
 
 
@@ -156,6 +222,9 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
     try:
         rules = tuple(_rule(dict(rule), family) for rule in table.pop("rule", ()))
         routes = tuple(Route(**route) for route in table.pop("route", ()))
+        services = tuple(
+            Service(port=service["port"], kind=ServiceKind(service["kind"])) for service in table.pop("service", ())
+        )
         expect = Expectation(**table.pop("expect"))
         if table.get("protocol") == "icmp":
             table["port"] = None
@@ -164,6 +233,7 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
             family=family,
             rules=rules,
             routes=routes,
+            services=services,
             expect=expect,
             listen=tuple(table.pop("listen", (8080,))),
             **table,

@@ -5,7 +5,7 @@ jumps, so three seconds of waiting cost nothing and every run is the same. What 
 is in simulated_node; here are the things that have time or memory: links, neighbours that do not
 answer, the kernel's ICMP limits, and the client's packet socket.
 
-Not simulated: connection tracking, SYN-ACK retransmission, UDP services, IPv6 neighbour discovery.
+Not simulated: connection tracking other than for NAT, SYN-ACK retransmission, IPv6 neighbour discovery.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import assert_never
 
 from pathprobe.net.base import Frame
 from pathprobe.net.scenario import Scenario
+from pathprobe.net.simulated_memory import Bucket, Memory
 from pathprobe.net.simulated_node import CLIENT, Ended, Onward, Step, Unresolved, nodes
 from pathprobe.net.simulated_packets import Datagram, read, with_header_checksum
 
@@ -37,22 +38,6 @@ _BURST = 6
 #: In IPv4 an error about a route pays twice from the same bucket, first in ip_error, whose own limit is
 #: this (ip_rt_error_burst). So a burst of probes at a bad route draws two answers, not six.
 _ROUTE_ERROR_BURST = 5
-#: A sum of intervals may miss a whole token by a rounding error.
-_ROUNDING = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Bucket:
-    """The tokens of one node for ICMP errors to one destination (inet_peer_xrlim_allow)."""
-
-    tokens: float = _BURST
-    filled_at: float = 0.0
-
-    def take(self, now: float, interval: float, burst: int) -> tuple[bool, _Bucket]:
-        """Whether there was a token, and what is left."""
-        tokens = min(self.tokens + (now - self.filled_at) / interval, burst)
-        allowed = tokens >= 1 - _ROUNDING
-        return allowed, _Bucket(tokens=tokens - allowed, filled_at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +74,8 @@ class SimulatedNetwork:
         self._order = itertools.count()
         self._events: list[tuple[float, int, _Event]] = []
         self._frames: deque[Frame] = deque()
-        self._buckets: dict[tuple[int, str], _Bucket] = {}
+        self._buckets: dict[tuple[int, str], Bucket] = {}
+        self._memories = [Memory(dice=self._random) for _ in self._nodes]
         self._waiting: dict[tuple[int, str], tuple[Datagram, ...]] = {}
 
     @property
@@ -112,7 +98,7 @@ class SimulatedNetwork:
         except ValueError:
             return "EINVAL"
         # The kernel writes the header checksum itself, also of a packet that brings its header (IP_HDRINCL).
-        step = self._nodes[CLIENT].emit(read(with_header_checksum(packet.octets)))
+        step = self._emit(CLIENT, read(with_header_checksum(packet.octets)))
         self._follow(CLIENT, step, probe=True)
         return step.error if isinstance(step, Ended) else None
 
@@ -146,6 +132,7 @@ class SimulatedNetwork:
         other._events = self._events.copy()
         other._frames = self._frames.copy()
         other._buckets = self._buckets.copy()
+        other._memories = [memory.copy(other._random) for memory in self._memories]
         other._waiting = self._waiting.copy()
         return other
 
@@ -155,7 +142,7 @@ class SimulatedNetwork:
             case _Arrival(position=position, packet=packet):
                 if position == CLIENT and not event.over_loopback:
                     self._see(packet, self._interface, outgoing=False)
-                self._follow(position, self._nodes[position].receive(packet))
+                self._follow(position, self._nodes[position].receive(packet, self._memory(position)))
             case _NeighbourTimeout(position=position, address=address):
                 for packet in self._waiting.pop((position, address)):
                     self._follow(position, self._nodes[position].give_up(packet))
@@ -171,9 +158,17 @@ class SimulatedNetwork:
             case Ended(answer=answer, by_route=by_route):
                 # The limit comes before the node's own rules: an error that its output drops has been paid for.
                 if answer and self._allows(position, answer, by_route=by_route):
-                    self._follow(position, self._nodes[position].emit(answer))
+                    self._follow(position, self._emit(position, answer))
             case _:
                 assert_never(step)
+
+    def _emit(self, position: int, packet: Datagram) -> Step:
+        return self._nodes[position].emit(packet, self._memory(position))
+
+    def _memory(self, position: int) -> Memory:
+        memory = self._memories[position]
+        memory.now = self._now
+        return memory
 
     def _transmit(self, position: int, packet: Datagram, to: int, *, probe: bool) -> None:
         over_loopback = position == to
@@ -197,7 +192,7 @@ class SimulatedNetwork:
 
     def _take(self, position: int, answer: Datagram, burst: int) -> bool:
         key = (position, answer.destination)
-        bucket = self._buckets.get(key, _Bucket())
+        bucket = self._buckets.get(key, Bucket(tokens=_BURST))
         allowed, self._buckets[key] = bucket.take(self._now, _TOKEN_INTERVAL[answer.version], burst)
         return allowed
 

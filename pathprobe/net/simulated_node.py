@@ -7,28 +7,60 @@ forward, postrouting and, once the neighbour is known, egress. Three consequence
 - a bad route is reported before the TTL is looked at (ip_error and ip6_pkt_discard are input functions);
 - the TTL is decremented before the forward hook, so a forward rule's reject quotes one less than arrived.
 
-Nothing here has state or time: a Node says what becomes of a packet, the network makes it happen.
+Nothing here has state or time: a Node says what becomes of a packet, the network makes it happen. What a rule
+has to remember, and its dice, come in as the node's Memory.
 Checked against Linux 6.18 in network namespaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from pathprobe.core.packets import TcpFlags
-from pathprobe.net.scenario import Hook, Rule, Scenario
-from pathprobe.net.simulated_packets import Datagram, echo_reply, forwarded, icmp_error, read_tcp, reset, syn_ack
-from pathprobe.net.simulated_rules import check, first_match, reject_message
+from pathprobe.core.packets import Tcp, TcpFlags
+from pathprobe.net.actions import (
+    Action,
+    DestinationNat,
+    Limit,
+    Lose,
+    Mangling,
+    Nat,
+    Reject,
+    Reset,
+    SetField,
+    SourceNat,
+    SynProxy,
+    parse,
+)
+from pathprobe.net.scenario import Hook, Rule, Scenario, ServiceKind
+from pathprobe.net.simulated_mangling import mangled
+from pathprobe.net.simulated_memory import Memory
+from pathprobe.net.simulated_nat import Flow
+from pathprobe.net.simulated_packets import (
+    INITIAL_TTL,
+    Datagram,
+    echo_reply,
+    forwarded,
+    icmp_error,
+    port_unreachable,
+    read_tcp,
+    reset,
+    syn_ack,
+    udp_answer,
+    udp_payload,
+)
+from pathprobe.net.simulated_rules import applies, check, reject_message
+from pathprobe.net.udp_services import answer, answering_port
 
 CLIENT = 0
 
 
 class Fault(StrEnum):
-    """A route that leads nowhere: `ip route add KIND NETWORK`, or no route at all."""
+    """A route that leads nowhere: `ip route add KIND NETWORK`, no route at all, or one back towards the client."""
 
+    BACK = "back"
     BLACKHOLE = "blackhole"
     UNREACHABLE = "unreachable"
     PROHIBIT = "prohibit"
@@ -98,44 +130,53 @@ class Node:
     fault: Fault | None
     rules: Mapping[Hook, tuple[Rule, ...]]
     listening: frozenset[int]
+    services: Mapping[int, ServiceKind]
+    ttl: int
 
-    def receive(self, packet: Datagram) -> Step:
+    def receive(self, packet: Datagram, memory: Memory) -> Step:
         """What becomes of a packet that came in on an interface."""
-        if stopped := self._stopped(Hook.PREROUTING, packet):
-            return stopped
+        passed = self._pass(Hook.PREROUTING, packet, memory)
+        if isinstance(passed, Ended):
+            return passed
+        packet = passed
         to = self._route(packet.destination)
         if isinstance(to, Fault):
             message = _ROUTE_ERRORS[packet.version].get(to)
             return Ended(answer=self._error(packet, message) if message else None, by_route=True)
         if to == self.position:
-            return self._stopped(Hook.INPUT, packet) or Ended(answer=self._host_answer(packet))
-        return self._forward(packet, to)
+            passed = self._pass(Hook.INPUT, packet, memory)
+            return passed if isinstance(passed, Ended) else Ended(answer=self._made(self._host_answer(passed)))
+        return self._forward(packet, to, memory)
 
-    def emit(self, packet: Datagram) -> Step:
+    def emit(self, packet: Datagram, memory: Memory) -> Step:
         """What becomes of a packet that this node made."""
         to = self._route(packet.destination)
         if isinstance(to, Fault):
             return Ended(error=_ROUTE_ERRNO[to])
-        return self._stopped(Hook.OUTPUT, packet) or self._leave(packet, to)
+        passed = self._pass(Hook.OUTPUT, packet, memory)
+        return passed if isinstance(passed, Ended) else self._leave(passed, to, memory)
 
     def give_up(self, packet: Datagram) -> Ended:
         """What becomes of a packet that waited for a neighbour in vain."""
         return Ended(answer=self._error(packet, _NEIGHBOUR_FAILED[packet.version]))
 
-    def _forward(self, packet: Datagram, to: int) -> Step:
+    def _forward(self, packet: Datagram, to: int, memory: Memory) -> Step:
         if packet.ttl <= 1:
             return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version]))
-        packet = forwarded(packet)
-        return self._stopped(Hook.FORWARD, packet) or self._leave(packet, to)
+        passed = self._pass(Hook.FORWARD, forwarded(packet), memory)
+        return passed if isinstance(passed, Ended) else self._leave(passed, to, memory)
 
-    def _leave(self, packet: Datagram, to: int) -> Step:
-        if stopped := self._stopped(Hook.POSTROUTING, packet):
-            return stopped
+    def _leave(self, packet: Datagram, to: int, memory: Memory) -> Step:
+        passed = self._pass(Hook.POSTROUTING, packet, memory)
+        if isinstance(passed, Ended):
+            return passed
+        packet = passed
         if to == self.position:
             return Onward(packet=packet, to=to)
         if self._link(packet.destination) in self._links and packet.destination not in self.neighbours:
             return Unresolved(packet=packet)
-        return self._stopped(Hook.EGRESS, packet) or Onward(packet=packet, to=to)
+        passed = self._pass(Hook.EGRESS, packet, memory)
+        return passed if isinstance(passed, Ended) else Onward(packet=passed, to=to)
 
     def _route(self, destination: str) -> int | Fault:
         """The position that is next on the way (its own: it is for this node), or why there is none."""
@@ -145,7 +186,7 @@ class Node:
         if link is None:
             return Fault.NONE
         if self.fault and link == len(self.networks) - 1:
-            return self.fault
+            return self.position - 1 if self.fault is Fault.BACK else self.fault
         return self.position + 1 if link >= self.position else self.position - 1
 
     @property
@@ -156,20 +197,61 @@ class Node:
         parsed = ip_address(address)
         return next((index for index, network in enumerate(self.networks) if parsed in network), None)
 
-    def _stopped(self, hook: Hook, packet: Datagram) -> Ended | None:
-        """How the rules of one hook end the packet; None when they let it pass."""
-        rule = first_match(self.rules[hook], packet)
-        if rule is None:
-            return None
-        return Ended(answer=self._refusal(rule, packet), error="EPERM" if hook in _SENDERS_HOOKS else None)
+    def _pass(self, hook: Hook, packet: Datagram, memory: Memory) -> Datagram | Ended:
+        """The packet as the rules of one hook let it go, or how they end it."""
+        for rule in self.rules[hook]:
+            if not applies(rule, packet):
+                continue
+            action = parse(rule.action)
+            if isinstance(action, Mangling):
+                packet = mangled(packet, action)
+            elif _ends(rule, action, memory):
+                answer = self._made(self._refusal(action, packet))
+                return Ended(answer=answer, error="EPERM" if hook in _SENDERS_HOOKS else None)
+        return self._translated(hook, packet, memory)
 
-    def _refusal(self, rule: Rule, packet: Datagram) -> Datagram | None:
-        if message := reject_message(rule, packet.version):
-            return self._error(packet, message)
+    def _translated(self, hook: Hook, packet: Datagram, memory: Memory) -> Datagram:
+        """Address translation comes behind the other rules of the way in and the way out."""
+        place = Hook.PREROUTING if hook is Hook.OUTPUT else hook
+        if not self.translates or place not in (Hook.PREROUTING, Hook.POSTROUTING):
+            return packet
+        return memory.translations.apply(place, packet, lambda flow: self._decided(hook, packet, flow))
+
+    def _decided(self, hook: Hook, packet: Datagram, flow: Flow) -> Flow:
+        """The ends that the NAT rules give to a flow whose first packet this is."""
+        for rule in self.rules[hook]:
+            action = parse(rule.action)
+            if isinstance(action, DestinationNat) and applies(rule, packet):
+                return replace(flow, destination=(action.address, action.port or flow.destination[1]))
+            if isinstance(action, SourceNat) and applies(rule, packet):
+                return replace(flow, source=(action.address or self._facing(packet.destination), flow.source[1]))
+        return flow
+
+    @property
+    def translates(self) -> bool:
+        return any(isinstance(parse(rule.action), Nat) for rules in self.rules.values() for rule in rules)
+
+    def _made(self, packet: Datagram | None) -> Datagram | None:
+        """A packet of this node's own making, with the TTL that it starts with here."""
+        return packet and mangled(packet, SetField(field="ttl", value=self.ttl))
+
+    def _refusal(self, action: Action, packet: Datagram) -> Datagram | None:
         segment = read_tcp(packet)
-        return reset(packet, segment) if rule.action == "reset" and segment else None
+        match action:
+            case Reject():
+                return self._refused(packet, reject_message(action, packet.version))
+            case Reset() if segment:
+                return reset(packet, segment)
+            case SynProxy() if segment and _is_opening(segment):
+                # Until the handshake is done the proxy does not know the server's window: nf_synproxy sends 0.
+                return syn_ack(packet, segment, window=0)
+            case _:
+                return None
 
     def _error(self, packet: Datagram, message: tuple[int, int]) -> Datagram | None:
+        return self._made(self._refused(packet, message))
+
+    def _refused(self, packet: Datagram, message: tuple[int, int]) -> Datagram | None:
         """An ICMP error, from the address that was asked or else from the one that faces the sender."""
         asked = packet.destination in self.addresses
         source = packet.destination if asked else self._facing(packet.source)
@@ -184,13 +266,36 @@ class Node:
         """What the machine's own TCP and ICMP say. It holds no connections: only a SYN to a listener is welcome."""
         if packet.is_echo_request:
             return echo_reply(packet)
+        if (content := udp_payload(packet)) is not None:
+            return self._service_answer(packet, content)
         segment = read_tcp(packet)
         if segment is None:
             return None
-        opening = segment.flags & (TcpFlags.SYN | TcpFlags.ACK | TcpFlags.RST) == TcpFlags.SYN
-        if opening and segment.destination_port in self.listening:
+        if _is_opening(segment) and segment.destination_port in self.listening:
             return syn_ack(packet, segment)
         return reset(packet, segment)
+
+    def _service_answer(self, packet: Datagram, content: bytes) -> Datagram | None:
+        _, port = packet.ports or (0, 0)
+        if port not in self.services:
+            return port_unreachable(packet)
+        reply = answer(self.services[port], content)
+        return None if reply is None else udp_answer(packet, answering_port(self.services[port], port), reply)
+
+
+def _is_opening(segment: Tcp) -> bool:
+    return segment.flags & (TcpFlags.SYN | TcpFlags.ACK | TcpFlags.RST) == TcpFlags.SYN
+
+
+def _ends(rule: Rule, action: Action, memory: Memory) -> bool:
+    """Whether a rule that is about a packet ends it."""
+    match action:
+        case Lose(percent=percent):
+            return memory.loses(percent)
+        case Limit():
+            return memory.exceeds(rule, action)
+        case _:
+            return not isinstance(action, Nat)
 
 
 def nodes(scenario: Scenario) -> tuple[Node, ...]:
@@ -214,7 +319,9 @@ def _node(scenario: Scenario, position: int) -> Node:
         networks=tuple(ip_network(scenario.link_network(index)) for index in range(last)),
         fault=next((Fault(route.kind) for route in scenario.routes if route.at == name), None),
         rules=hooks,
-        listening=frozenset(scenario.listen if name == _serving(scenario) else ()),
+        listening=frozenset(scenario.listen if name == scenario.serving else ()),
+        services={service.port: service.kind for service in scenario.services if name == scenario.serving},
+        ttl=scenario.ttl.get(name, INITIAL_TTL),
     )
 
 
@@ -224,7 +331,3 @@ def _neighbours(scenario: Scenario, position: int) -> frozenset[str]:
     if position < scenario.routers or (position == scenario.routers and scenario.target_up):
         found.add(scenario.link_address(position, "right"))
     return frozenset(found)
-
-
-def _serving(scenario: Scenario) -> str:
-    return "client" if scenario.destination == "loopback" else scenario.destination

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathprobe.core.icmp import ERROR_TYPES
 from pathprobe.core.packets import Protocol, Tcp, TcpFlags
 
-#: net.ipv4.ip_default_ttl and net.ipv6.conf.*.hop_limit: what Linux gives to every packet it makes.
+#: net.ipv4.ip_default_ttl and net.ipv6.conf.*.hop_limit: what Linux gives to a packet that it makes.
 INITIAL_TTL = 64
 
 _V4_HEADER = struct.Struct("!BBHHHBBH4s4s")
 _V6_HEADER = struct.Struct("!IHBB16s16s")
 _TCP_HEADER = struct.Struct("!HHLLBBHHH")
+_UDP_HEADER = struct.Struct("!HHHH")
 _DONT_FRAGMENT = 0x4000
 
 #: Octets of the offending packet in an ICMP error: all that fits into 576 (RFC 1812 section 4.3.2.3,
@@ -31,7 +32,8 @@ _ERROR_TRAFFIC_CLASS = {4: 0xC0, 6: 0}
 _ICMP = {4: Protocol.ICMP, 6: Protocol.ICMPV6}
 _ECHO_REQUEST = {4: 8, 6: 128}
 _ECHO_REPLY = {4: 0, 6: 129}
-_CHECKSUM_OFFSET = {Protocol.TCP: 16, Protocol.ICMP: 2, Protocol.ICMPV6: 2}
+_CHECKSUM_OFFSET = {Protocol.TCP: 16, Protocol.UDP: 6, Protocol.ICMP: 2, Protocol.ICMPV6: 2}
+_PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
 
 #: What a Linux listener answers over Ethernet when the SYN brings no options but MSS: 1500 less both headers.
 _MAXIMUM_SEGMENT = {4: 1460, 6: 1440}
@@ -147,13 +149,48 @@ def icmp_error(packet: Datagram, *, source: str, type_: int, code: int) -> Datag
     return _datagram(source, packet.source, _ICMP[packet.version], message, traffic_class)
 
 
-def syn_ack(packet: Datagram, syn: Tcp) -> Datagram:
-    """A listener's answer to a SYN."""
+def port_unreachable(packet: Datagram) -> Datagram | None:
+    """What the destination says of a UDP port without a service (__udp4_lib_rcv, __udp6_lib_rcv)."""
+    type_, code = _PORT_UNREACHABLE[packet.version]
+    return icmp_error(packet, source=packet.destination, type_=type_, code=code)
+
+
+def udp_payload(packet: Datagram) -> bytes | None:
+    """What a UDP datagram carries; None when it is none, or not whole."""
+    if packet.protocol != Protocol.UDP or len(packet.payload) < _UDP_HEADER.size:
+        return None
+    length: int = _UDP_HEADER.unpack_from(packet.payload)[2]
+    return packet.payload[_UDP_HEADER.size : length] if length <= len(packet.payload) else None
+
+
+def udp_answer(request: Datagram, source_port: int, content: bytes) -> Datagram:
+    """What a service sends from ``source_port`` to whom a request came from."""
+    (asker, _) = request.ports or (0, 0)
+    header = _UDP_HEADER.pack(source_port, asker, _UDP_HEADER.size + len(content), 0)
+    return _answer(request, header + content)
+
+
+def with_payload(packet: Datagram, source: str, destination: str, payload: bytes) -> Datagram:
+    """The packet under the same IP header with other addresses and another payload of the same length."""
+    family, offset = (socket.AF_INET, 12) if packet.version == 4 else (socket.AF_INET6, 8)
+    addresses = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
+    header = bytearray(packet.octets[: len(packet.octets) - len(packet.payload)])
+    header[offset : offset + len(addresses)] = addresses
+    protocol, filled = Protocol(packet.protocol), bytearray(payload)
+    pseudo_header = addresses + struct.pack("!II", len(payload), protocol) if packet.version == 6 else b""
+    struct.pack_into("!H", filled, _CHECKSUM_OFFSET[protocol], 0)
+    _fill_checksum(filled, protocol, pseudo_header)
+    return read(with_header_checksum(header + filled))
+
+
+def syn_ack(packet: Datagram, syn: Tcp, *, window: int | None = None) -> Datagram:
+    """A listener's answer to a SYN; ``window`` is Linux's own when it is None."""
     options = struct.pack("!BBH", _TCP_OPTION_MSS, 4, _MAXIMUM_SEGMENT[packet.version])
     # A number that follows from the SYN, as a SYN cookie does: the listener here keeps no state.
     sequence = zlib.crc32(packet.payload)
     flags = TcpFlags.SYN | TcpFlags.ACK
-    return _tcp_answer(packet, syn, flags, sequence, syn.sequence + 1, _WINDOW[packet.version], options)
+    offered = _WINDOW[packet.version] if window is None else window
+    return _tcp_answer(packet, syn, flags, sequence, syn.sequence + 1, offered, options)
 
 
 def reset(packet: Datagram, segment: Tcp) -> Datagram | None:
@@ -206,12 +243,12 @@ def _datagram(source: str, destination: str, protocol: Protocol, payload: bytes,
 
 def _v4_datagram(source: str, destination: str, protocol: Protocol, payload: bytearray, traffic_class: int) -> bytes:
     addresses = socket.inet_pton(socket.AF_INET, source), socket.inet_pton(socket.AF_INET, destination)
-    is_tcp = protocol is Protocol.TCP
-    pseudo_header = struct.pack("!4s4sHH", *addresses, protocol, len(payload)) if is_tcp else b""
+    from_socket = protocol is not Protocol.ICMP
+    pseudo_header = struct.pack("!4s4sHH", *addresses, protocol, len(payload)) if from_socket else b""
     _fill_checksum(payload, protocol, pseudo_header)
-    # Linux's TCP answers have DF and IP-ID 0, its ICMP messages neither.
-    identification = 0 if is_tcp else zlib.crc32(payload) & 0xFFFF or 1
-    fragment = _DONT_FRAGMENT if is_tcp else 0
+    # Linux's TCP and UDP answers have DF and IP-ID 0, its ICMP messages neither.
+    identification = 0 if from_socket else zlib.crc32(payload) & 0xFFFF or 1
+    fragment = _DONT_FRAGMENT if from_socket else 0
     header = _V4_HEADER.pack(
         0x45,
         traffic_class,
@@ -234,7 +271,10 @@ def _v6_datagram(source: str, destination: str, protocol: Protocol, payload: byt
 
 
 def _fill_checksum(payload: bytearray, protocol: Protocol, pseudo_header: bytes) -> None:
-    struct.pack_into("!H", payload, _CHECKSUM_OFFSET[protocol], _checksum(pseudo_header + bytes(payload)))
+    checksum = _checksum(pseudo_header + bytes(payload))
+    # In UDP 0 says that there is no checksum (RFC 768, RFC 8200 section 8.1).
+    checksum = checksum or 0xFFFF if protocol is Protocol.UDP else checksum
+    struct.pack_into("!H", payload, _CHECKSUM_OFFSET[protocol], checksum)
 
 
 def _checksum(octets: bytes) -> int:

@@ -5,9 +5,8 @@ The vocabulary is nft's: its names of ICMP codes, and the hooks in which it take
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pathprobe.core.packets import Protocol
+from pathprobe.net.actions import DestinationNat, Nat, Reject, Reset, SourceNat, parse
 from pathprobe.net.scenario import Hook, Match, Rule
 from pathprobe.net.simulated_packets import Datagram
 
@@ -48,43 +47,47 @@ _REJECTS: dict[int, dict[str, tuple[int, int]]] = {
 #: Hooks in which nft takes a reject (nft_reject_validate); elsewhere a rule can only drop.
 _REJECTING_HOOKS = frozenset({Hook.PREROUTING, Hook.INPUT, Hook.FORWARD, Hook.OUTPUT})
 
+_TCP_ONLY = frozenset({"reset", "synproxy"})
+
+#: Where addresses are translated here; nft also takes the way in and out of the host itself.
+_TRANSLATING_HOOKS = {SourceNat: {Hook.POSTROUTING}, DestinationNat: {Hook.PREROUTING}}
+
 
 def check(rule: Rule, version: int) -> None:
     """Raises ValueError for a rule that nft would not take."""
-    verb, _, name = rule.action.partition(" ")
-    if rule.action not in ("drop", "reset") and verb != "reject":
-        raise ValueError(f"{rule.at}: no action {rule.action!r}; there are drop, reset and reject NAME")
-    if verb == "reject" and name not in _REJECTS[version]:
-        raise ValueError(f"{rule.at}: IPv{version} has no reject {name!r}; there are {', '.join(_REJECTS[version])}")
-    if verb != "drop" and rule.hook not in _REJECTING_HOOKS:
-        raise ValueError(f"{rule.at}: a rule in {rule.hook} can only drop, as nft has it; move it to another hook")
+    action = parse(rule.action)
+    if isinstance(action, Reject) and action.name not in _REJECTS[version]:
+        known = ", ".join(_REJECTS[version])
+        raise ValueError(f"{rule.at}: IPv{version} has no reject {action.name!r}; there are {known}")
+    if isinstance(action, Reset | Reject) and rule.hook not in _REJECTING_HOOKS:
+        raise ValueError(f"{rule.at}: nft does not reject in {rule.hook}, a rule there can only drop; move it")
+    if isinstance(action, Nat) and rule.hook not in _TRANSLATING_HOOKS[type(action)]:
+        raise ValueError(f"{rule.at}: no simulated {rule.action} in {rule.hook}; move it to another hook")
     if rule.match.protocol not in (None, *_PROTOCOLS) or rule.match.icmp not in (None, *_ICMP_TYPES):
         known = ", ".join((*_PROTOCOLS, *_ICMP_TYPES))
         raise ValueError(f"{rule.at}: unknown protocol or icmp name in {rule.match}; there are {known}")
 
 
-def first_match(rules: Sequence[Rule], packet: Datagram) -> Rule | None:
-    """The rule that decides about the packet; None when it passes."""
-    return next((rule for rule in rules if _applies(rule, packet)), None)
+def reject_message(reject: Reject, version: int) -> tuple[int, int]:
+    """ICMP type and code with which a rule rejects."""
+    return _REJECTS[version][reject.name]
 
 
-def reject_message(rule: Rule, version: int) -> tuple[int, int] | None:
-    """ICMP type and code with which a rule rejects; None when it drops or resets."""
-    verb, _, name = rule.action.partition(" ")
-    return _REJECTS[version][name] if verb == "reject" else None
-
-
-def _applies(rule: Rule, packet: Datagram) -> bool:
-    # nft gives `reject with tcp reset` a match on TCP of its own.
-    if rule.action == "reset" and packet.protocol != Protocol.TCP:
+def applies(rule: Rule, packet: Datagram) -> bool:
+    """Whether a rule is about a packet."""
+    # nft gives `reject with tcp reset` and `synproxy` a match on TCP of their own.
+    if rule.action in _TCP_ONLY and packet.protocol != Protocol.TCP:
         return False
-    return _matches(rule.match, packet)
+    return matches(rule.match, packet)
 
 
-def _matches(match: Match, packet: Datagram) -> bool:
+def matches(match: Match, packet: Datagram) -> bool:
+    """Whether a packet is one of those that a match describes."""
     if match.ct_state is not None:
         # Which packets conntrack calls new, established or invalid hangs on timeouts, sequence windows and
         # what else it saw. A half-true copy would be worse than none, so only real networks have such rules.
+        return False
+    if match.length_over is not None and len(packet.octets) <= match.length_over:
         return False
     if match.protocol is not None and packet.protocol != _PROTOCOLS[match.protocol][packet.version]:
         return False
