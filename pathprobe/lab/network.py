@@ -81,11 +81,10 @@ class Lab:
                 _write_settings(topology.settings(self.scenario, node))
 
     def _make_links(self, opened: ExitStack) -> None:
-        first, second = self.scenario.nodes[:2]
-        if self.scenario.link == "tun":
-            opened.callback(TunLink((first, f"to-{second}"), (second, f"to-{first}")).close)
+        for (left, right), delay in topology.tun_links(self.scenario).items():
+            opened.callback(TunLink((left, f"to-{right}"), (right, f"to-{left}"), delay).close)
         # From the client's namespace and not from ours, where an ordinary user may not make links.
-        netns.run_ip(first, self.scenario.family, topology.veths(self.scenario))
+        netns.run_ip(self.scenario.nodes[0], self.scenario.family, topology.veths(self.scenario))
 
     def _finish(self, node: str) -> None:
         devices = topology.devices(self.scenario, node)

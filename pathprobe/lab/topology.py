@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from pathprobe.lab.faults import route_fault, route_lines
-from pathprobe.net.scenario import Scenario
+from pathprobe.net.scenario import Delay, Scenario
 
 
 def devices(scenario: Scenario, node: str) -> tuple[str, ...]:
@@ -85,9 +85,18 @@ def _ends(scenario: Scenario) -> tuple[str, str]:
 
 def veths(scenario: Scenario) -> Iterator[str]:
     """The lines that make every Ethernet link; a tun link is made by whoever holds its descriptors."""
-    links = list(pairwise(scenario.nodes))
-    for left, right in links[1:] if scenario.link == "tun" else links:
-        yield f"link add to-{right} netns {left} type veth peer name to-{left} netns {right}"
+    without_ethernet = tun_links(scenario)
+    for left, right in pairwise(scenario.nodes):
+        if (left, right) not in without_ethernet:
+            yield f"link add to-{right} netns {left} type veth peer name to-{left} netns {right}"
+
+
+def tun_links(scenario: Scenario) -> dict[tuple[str, str], Delay | None]:
+    """The links that a process of ours carries, and what it does to them: veth knows no delay."""
+    links = {(left, right): f"{left}-{right}" for left, right in pairwise(scenario.nodes)}
+    delays = {delay.on: delay for delay in scenario.delays}
+    own = scenario.nodes[:2] if scenario.link == "tun" else None
+    return {ends: delays.get(name) for ends, name in links.items() if ends == own or name in delays}
 
 
 def configuration(scenario: Scenario, node: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from pathprobe.net.actions import Limit, Lose, parse
@@ -85,6 +86,18 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """How long the link ``on`` (``client-r1``) takes: ``delay_ms`` and a random part of ``jitter_ms`` more.
+
+    Milliseconds, for each packet in each direction on its own. Jitter may change the order of packets.
+    """
+
+    on: str
+    delay_ms: float = 0.0
+    jitter_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """The right verdict. TTLs only, None for null; addresses follow from the chain."""
 
@@ -102,6 +115,7 @@ class Expectation:
 class Scenario:
     """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link).
 
+    ``delays`` are the file's ``[[link]]`` tables.
     ``served_by`` is the node with the listeners and services, unless that is the destination itself (it is
     not behind a ``dnat``). ``ttl`` is the initial TTL of what a node itself sends, where it is not Linux's 64;
     ``sysctl`` what is written in a node after the lab's own settings (only real networks have them).
@@ -124,6 +138,7 @@ class Scenario:
     served_by: str | None = None
     ttl: Mapping[str, int] = field(default_factory=dict)
     sysctl: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    delays: tuple[Delay, ...] = ()
     nodes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,6 +148,10 @@ class Scenario:
         for node in (*named, self.serving):
             if node not in chain:
                 raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(chain)}")
+        links = [f"{left}-{right}" for left, right in pairwise(chain)]
+        for on in (delay.on for delay in self.delays):
+            if on not in links:
+                raise ValueError(f"{self.name}: no link {on!r}; there are {', '.join(links)}")
         object.__setattr__(self, "rules", tuple(map(self._with_addresses, self.rules)))
 
     def _with_addresses(self, rule: Rule) -> Rule:
@@ -235,11 +254,19 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
             routes=routes,
             services=services,
             expect=expect,
+            delays=_delays(table),
             listen=tuple(table.pop("listen", (8080,))),
             **table,
         )
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _delays(table: dict[str, Any]) -> tuple[Delay, ...]:
+    """The ``[[link]]`` tables; a plain ``link`` is the kind of the client's own link, and stays where it is."""
+    if not isinstance(table.get("link"), list):
+        return ()
+    return tuple(Delay(**link) for link in table.pop("link"))
 
 
 def _rule(table: dict[str, Any], family: int) -> Rule:

@@ -60,7 +60,8 @@ class SimulatedNetwork:
     """The Sink and Source of a client in a simulated scenario; its time moves only in `advance`.
 
     ``link_delay`` and ``jitter`` are seconds per link and direction; each crossing takes the former plus
-    a random part of the latter. Raises ValueError for a rule that nft would not take.
+    a random part of the latter, and what the scenario says of the link comes on top. Raises ValueError for
+    a rule that nft would not take.
     """
 
     def __init__(self, scenario: Scenario, *, link_delay: float = 50e-6, jitter: float = 0.0, seed: int = 0) -> None:
@@ -69,6 +70,7 @@ class SimulatedNetwork:
         self._interface = "tun0" if scenario.link == "tun" else "eth0"
         self._link_delay = link_delay
         self._jitter = jitter
+        self._delays = _delays(scenario)
         self._random = random.Random(seed)
         self._now = 0.0
         self._order = itertools.count()
@@ -174,8 +176,13 @@ class SimulatedNetwork:
         over_loopback = position == to
         if position == CLIENT:
             self._see(packet, "lo" if over_loopback else self._interface, outgoing=probe or not over_loopback)
-        delay = self._link_delay + (self._random.uniform(0, self._jitter) if self._jitter else 0)
-        self._schedule(delay, _Arrival(position=to, packet=packet, over_loopback=over_loopback))
+        self._schedule(self._crossing(position, to), _Arrival(position=to, packet=packet, over_loopback=over_loopback))
+
+    def _crossing(self, position: int, to: int) -> float:
+        """Seconds that this packet takes to the neighbour."""
+        delay, jitter = self._delays.get(frozenset({position, to}), (0.0, 0.0))
+        jitter += self._jitter
+        return self._link_delay + delay + (self._random.uniform(0, jitter) if jitter else 0)
 
     def _wait(self, position: int, packet: Datagram) -> None:
         key = (position, packet.destination)
@@ -201,3 +208,11 @@ class SimulatedNetwork:
 
     def _schedule(self, delay: float, event: _Event) -> None:
         heapq.heappush(self._events, (self._now + delay, next(self._order), event))
+
+
+def _delays(scenario: Scenario) -> dict[frozenset[int], tuple[float, float]]:
+    """The positions at a link's ends -> delay and jitter, seconds."""
+    return {
+        frozenset(map(scenario.nodes.index, delay.on.split("-"))): (delay.delay_ms / 1000, delay.jitter_ms / 1000)
+        for delay in scenario.delays
+    }

@@ -16,15 +16,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 import pytest
 
 from pathprobe.core.icmp import Meaning, explain
 from pathprobe.lab import catalogue, netns
 from pathprobe.lab.network import Lab
-from pathprobe.net.scenario import Expectation, Hook, Match, Route, Rule, Scenario
+from pathprobe.net.scenario import Delay, Expectation, Hook, Match, Route, Rule, Scenario
 
 pytestmark = pytest.mark.lab
 
@@ -76,9 +76,8 @@ class IcmpError:
 Answer = IcmpError | str
 
 
-def chain(*, family: int = 4, rules: tuple[Rule, ...] = (), routes: tuple[Route, ...] = ()) -> Scenario:
-    expect = Expectation(state="open")
-    return Scenario(name="x", summary="", family=family, expect=expect, rules=rules, routes=routes)
+def chain(**fields: Any) -> Scenario:
+    return replace(Scenario(name="x", summary="", family=4, expect=Expectation(state="open")), **fields)
 
 
 @contextmanager
@@ -269,6 +268,20 @@ def test_a_rule_for_everything_leaves_neighbours_findable(match: Match) -> None:
     scenario = chain(family=6, rules=(refuse,))
     with Lab(scenario) as lab, lab.inside("client"):
         assert answer(scenario, port=None) == IcmpError(1, 1, scenario.hop_address(1))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_slow_link_takes_at_least_its_delay(family: int) -> None:
+    scenario = chain(family=family, delays=(Delay(on="client-r1", delay_ms=40, jitter_ms=10),))
+    with Lab(scenario) as lab, lab.inside("client"), socket.socket(_FAMILY[family]) as asking:
+        asking.connect((scenario.destination_address, 8080))
+        assert round_trip(asking) >= 0.08
+
+
+def round_trip(connected: socket.socket) -> float:
+    """Seconds, as the kernel's TCP measured it: tcpi_rtt, <linux/tcp.h>, after 8 octets and 15 words."""
+    information = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("=I", information, 8 + 15 * 4)[0] / 1e6
 
 
 def test_a_command_runs_in_a_node_and_sees_the_others() -> None:

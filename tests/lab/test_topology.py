@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pathprobe.lab import topology
-from pathprobe.net.scenario import Expectation, Route, Scenario
+from pathprobe.net.scenario import Delay, Expectation, Route, Scenario
 
 
 def chain(**fields: Any) -> Scenario:
@@ -30,6 +30,13 @@ def test_a_tun_link_is_not_made_by_ip() -> None:
     first_ethernet = "link add to-r2 netns r1 type veth peer name to-r1 netns r2"
     assert list(topology.veths(chain()))[1] == first_ethernet
     assert next(topology.veths(chain(link="tun"))) == first_ethernet
+
+
+def test_a_slow_link_is_a_tun_link() -> None:
+    slow = Delay(on="r1-r2", delay_ms=5)
+    assert topology.tun_links(chain(delays=(slow,))) == {("r1", "r2"): slow}
+    assert topology.tun_links(chain(delays=(slow,), link="tun")) == {("client", "r1"): None, ("r1", "r2"): slow}
+    assert not [line for line in topology.veths(chain(delays=(slow,))) if "to-r2 netns r1" in line]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.packet import Raw
 
 from pathprobe.net.base import Frame
-from pathprobe.net.scenario import Expectation, Hook, Match, Route, Rule, Scenario
+from pathprobe.net.scenario import Delay, Expectation, Hook, Match, Route, Rule, Scenario
 from pathprobe.net.simulated import SimulatedNetwork
 
 TO_THE_PORT = {"protocol": "tcp", "destination_port": 8080}
@@ -590,3 +590,33 @@ def _with_scapys_checksums(octets: bytes) -> bytes:
         packet.delfieldval(name)
     packet.payload.delfieldval("cksum" if packet.version == 6 and packet.nh == 58 else "chksum")
     return bytes(packet)
+
+
+# --- Slow links
+
+
+@FAMILIES
+def test_a_slow_link_takes_its_delay_in_each_direction(family: int) -> None:
+    place = scenario(family=family, delays=(Delay(on="client-r1", delay_ms=150),))
+    sent, answered = conversation(place, syn(place, ttl=1))
+
+    assert answered.time - sent.time == pytest.approx(0.3, abs=1e-3)
+
+
+def test_jitter_is_each_packets_own_and_within_its_bound() -> None:
+    place = scenario(delays=(Delay(on="r1-r2", delay_ms=100, jitter_ms=50),))
+    round_trips = []
+    for seed in range(50):
+        network = SimulatedNetwork(place, link_delay=0, seed=seed)
+        network.send(syn(place))
+        network.advance(10.0)
+        sent, answered, *_ = network.receive()
+        round_trips.append(answered.time - sent.time)
+
+    assert 0.2 <= min(round_trips) < max(round_trips) <= 0.3
+    assert len(set(round_trips)) == 50
+
+
+def test_a_link_that_is_not_there_has_no_delay() -> None:
+    with pytest.raises(ValueError, match="no link 'r1-r3'; there are client-r1, r1-r2, r2-r3, r3-target"):
+        scenario(delays=(Delay(on="r1-r3", delay_ms=1),))
