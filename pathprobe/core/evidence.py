@@ -6,6 +6,7 @@ A hop is a TTL: hop k is the k-th box on the way, the target is hop ``distance``
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -167,6 +168,20 @@ class Evidence:
     @cached_property
     def control_reaches_target(self) -> bool:
         return any(self.passes(seen) for seen in self.controls)
+
+    @cached_property
+    def lossy(self) -> bool:
+        """Probes that should have fared alike did not: packets get lost, or routers spare their ICMP."""
+        reach = self.reached(Role.TEST)
+        fates: dict[object, set[bool]] = defaultdict(set)
+        for seen in self.observations:
+            if seen.probe.role is Role.TEST and seen.probe.ttl > reach:
+                continue  # what stops the port is no loss
+            silent = self.is_silent(seen)
+            if silent or self.got_through(seen):
+                arrives = self.distance is not None and seen.probe.ttl >= self.distance
+                fates[seen.probe.flow.label if arrives or seen.probe.is_direct else seen.probe.ttl].add(silent)
+        return any(len(both) > 1 for both in fates.values())
 
     def next_control_hop(self, beyond: int) -> int | None:
         """The nearest hop after ``beyond`` that a control was seen to reach."""

@@ -161,11 +161,17 @@ def _named_box(evidence: Evidence, seen: tuple[Observation, ...], address: str, 
 
 
 def _hop_of_answerer(evidence: Evidence, first_ttl: int, back: int) -> int:
-    """A box at hop k answers from TTL k (before routing) or k + 1 on (behind it); the way back breaks the tie."""
+    """A box at hop k answers from TTL k (before routing) or k + 1 on (behind it); the way back breaks the tie.
+
+    It is at no hop that others are known to be at; steps before the first one answered may have been lost.
+    """
     if first_ttl >= FULL_TTL:
         return back
     if back in (first_ttl - 1, first_ttl):
         return back
+    unknown = [hop for hop in range(back, first_ttl) if hop not in evidence.responders and hop != evidence.distance]
+    if unknown:
+        return unknown[0]
     return max(1, first_ttl - 1) if first_ttl in evidence.responders else first_ttl
 
 

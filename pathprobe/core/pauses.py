@@ -15,7 +15,7 @@ from pathprobe.core.evidence import Observation, refusal_of
 from pathprobe.core.locate import locate_silence
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import Situation, Want
-from pathprobe.core.statistics import ENOUGH
+from pathprobe.core.statistics import CERTAIN, ENOUGH
 from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 
 #: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
@@ -26,10 +26,10 @@ LIMITER_REFILL = 1.05
 ROUTE_ERROR_REFILL = 2.2
 
 #: Seconds after which no more is asked for the sake of a router's limits.
-LONGEST_PATIENCE = 6.0
+LONGEST_PATIENCE = 8.0
 
 #: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
-MOST_PAIRS = 9
+MOST_PAIRS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ def _limited_crossing(now: Situation) -> Iterator[Pause]:
         return
     crossing, kind, port = found
     controls = now.evidence.at(Role.CONTROL, crossing)
-    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= ENOUGH:
+    believed = CERTAIN if now.evidence.lossy else ENOUGH
+    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= believed:
         return
     due = max(seen.sent for seen in controls) + LIMITER_REFILL
     yield Pause(due, (now.test(crossing, fresh=True), now.control(kind, port, crossing)))

@@ -10,10 +10,10 @@ from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 
 
 def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
-    """The target as a hop: as far as the control says, else the first TTL that drew its answer."""
+    """The target as a hop: the first TTL that drew its answer, of the controls or of the port itself."""
     if evidence.local:
         return Hop(ttl=0)
-    ttl = evidence.distance if evidence.distance is not None else origin.first_ttl
+    ttl = origin.first_ttl if evidence.distance is None else min(evidence.distance, origin.first_ttl)
     return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
 
 

@@ -14,6 +14,10 @@ TTL_COINCIDENCE = 30
 #: Loss that strikes test and control alike must be less likely than this before a difference is believed.
 ENOUGH = 0.05
 
+#: The same before a verdict is given that loss alone might fake: there one looks again and again, and each look is
+#: a chance to be wrong.
+CERTAIN = 0.005
+
 
 def chance_of_split(test_passed: int, test_sent: int, control_passed: int, control_sent: int) -> float:
     """One-sided Fisher exact test: the probability that a loss which strikes test and control alike

@@ -8,13 +8,12 @@ opening       the port itself and a control with full TTLs, and the first TTL st
 lead          TTL steps of the leading role (echo, which burdens nobody) up to the target
 follow        the port's own TTL steps, one constant flow, each as soon as the leader knows that hop:
               so at most one step reaches the target
-distance      once more just before the target, where nothing proves that it is not nearer
 other_ports   another port as control, where echo does not get through
 closed_ports  ports of a UDP target that nothing listens on: does it tell of them?
 sweep_port    TTL steps of that port where the tested one died
 compare       a closed port, when a reset (for UDP: port unreachable) may be a forgery: like with like
 confirm       the forged answer once more on a fresh port
-retry         fresh ports, only at the hop where the test died and the control did not
+again         what may only have been lost: core.again
 pauses        what only time can tell: a router gives up on its neighbour after three seconds, and
               one that limits its ICMP has an answer to spare every second
 ============  =====================================================================================
@@ -24,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pathprobe.core import again
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
@@ -32,24 +32,10 @@ from pathprobe.core.pauses import pauses
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
 from pathprobe.core.report import Where
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
-from pathprobe.core.statistics import ENOUGH
 from pathprobe.core.timing import KERNEL_REACTION
-
-#: How often a silent port is asked before the silence is believed; every time on fresh source ports.
-TRIES = 3
-
-#: The same where controls are lost as well, until loss alone is ruled out.
-MOST_TRIES = 13
-
-#: Probes of each role in a retry at the target, which answers echo without a limit.
-PER_RETRY = 2
 
 #: How often a closed port is asked for a reset to compare with: the first may be lost.
 MOST_COMPARISONS = 2
-
-#: Controls at the first bad hop, at most, in a burst: with the port's own 5 against 5, and 5 is what one
-#: router's ICMP limit lets pass (Linux: 6, net/ipv4/icmp.c XRLIM_BURST_FACTOR).
-MOST_IN_BURST = 5
 
 #: Other ports to ask where echo is blocked: those that are most often let through.
 USUAL_PORTS = (443, 80, 22)
@@ -59,8 +45,12 @@ Rule = Callable[[Situation], Iterator[Want]]
 
 
 def wanted(situation: Situation) -> list[Want]:
-    """The probes worth sending now."""
-    return [want for rule in _RULES for want in rule(situation)]
+    """The probes worth sending now; two rules may want the same step."""
+    found: list[Want] = []
+    for rule in _RULES:
+        steps = {want for want in found if not want.fresh and want.ttl < FULL_TTL}
+        found += [want for want in rule(situation) if want not in steps]
+    return found
 
 
 def _opening(now: Situation) -> Iterator[Want]:
@@ -122,18 +112,6 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     else:
         ends.append(max(own.last_answer, lead.last_answer) + GAP)
     return min(*ends, now.question.max_hops)
-
-
-def _distance(now: Situation) -> Iterator[Want]:
-    """The distance is the smallest TTL that drew the target's answer: a lost answer would make it too large."""
-    distance = now.evidence.distance
-    if not distance or distance == 1 or not now.all_settled:
-        return
-    before = distance - 1
-    if before in now.evidence.responders or len(now.evidence.at(Role.CONTROL, before)) >= TRIES:
-        return
-    flow = next(seen.probe.flow for seen in now.evidence.at(Role.CONTROL, distance) if now.evidence.from_target(seen))
-    yield Want(role=Role.CONTROL, kind=flow.kind, port=flow.port, ttl=before)
 
 
 def _refuser_is_placed(now: Situation) -> bool:
@@ -241,35 +219,6 @@ def _confirm(now: Situation) -> Iterator[Want]:
             yield now.test(origin.first_ttl, fresh=True)
 
 
-def _retry(now: Situation) -> Iterator[Want]:
-    found = now.broken_at
-    if found is None or not now.test_is_silent or not now.all_settled:
-        return
-    crossing, kind, port = found
-    if len(now.directs) >= TRIES and not _loss_may_explain_it(now, crossing):
-        return
-    yield now.test(FULL_TTL, fresh=True)
-    if now.evidence.control_reaches_target:
-        yield now.control(kind, port, FULL_TTL)
-    ttl, pairs = FULL_TTL, PER_RETRY
-    if crossing not in (FULL_TTL, now.evidence.distance):
-        # One pair first, for the step may only have been lost; then as many as that router has answers to spare.
-        ttl, pairs = (
-            crossing,
-            1 if len(now.directs) == 1 else MOST_IN_BURST - len(now.evidence.at(Role.CONTROL, crossing)),
-        )
-    for _ in range(pairs):
-        yield now.test(ttl, fresh=True)
-        yield now.control(kind, port, ttl)
-
-
-def _loss_may_explain_it(now: Situation, crossing: int) -> bool:
-    """Controls are lost too: then a few more tries, where no router's ICMP limit is in play."""
-    if not now.died_on_the_way or crossing not in (FULL_TTL, now.evidence.distance) or len(now.directs) >= MOST_TRIES:
-        return False
-    return locate_silence(now.evidence).chance > ENOUGH
-
-
 def _paused(now: Situation) -> Iterator[Want]:
     for pause in pauses(now):
         if now.has_passed(pause.due):
@@ -280,13 +229,16 @@ _RULES: tuple[Rule, ...] = (
     _opening,
     _lead,
     _follow,
-    _distance,
     _other_ports,
     _closed_ports,
     _sweep_port,
     _compare,
     _confirm,
-    _retry,
+    again.retry,
+    again.reach,
+    again.anchor,
+    again.distance,
+    again.beside,
     _paused,
 )
 
