@@ -26,6 +26,7 @@ from pathprobe.core.outcomes import (
     Unreachable,
 )
 from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
+from pathprobe.core.statistics import CERTAIN, ENOUGH
 from pathprobe.core.timing import silence_window
 
 #: A capture stores nanoseconds and a timer fires a little early: waited and window are compared with this slack.
@@ -182,6 +183,11 @@ class Evidence:
                 arrives = self.distance is not None and seen.probe.ttl >= self.distance
                 fates[seen.probe.flow.label if arrives or seen.probe.is_direct else seen.probe.ttl].add(silent)
         return any(len(both) > 1 for both in fates.values())
+
+    @property
+    def believed(self) -> float:
+        """How unlikely a difference must be by chance, to be believed here."""
+        return CERTAIN if self.lossy else ENOUGH
 
     def next_control_hop(self, beyond: int) -> int | None:
         """The nearest hop after ``beyond`` that a control was seen to reach."""

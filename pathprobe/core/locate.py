@@ -28,6 +28,10 @@ from pathprobe.core.statistics import TTL_COINCIDENCE, chance_of_split
 _OTHER_KIND = 1 / 4
 
 
+#: A hop is passed over as the first bad one if mere chance explains this well why it was not seen.
+_LIKELY = 1 / 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """Where the tested port's probes fell silent. ``chance``: that loss alone did it."""
@@ -59,7 +63,7 @@ class Origin:
 def locate_silence(evidence: Evidence) -> Silence:
     """The interval in which silent probes died, and how likely plain loss explains it."""
     last = evidence.reached(Role.TEST)
-    first = evidence.crossing(last)
+    first = _first_sure(evidence, last)
     if evidence.local:
         return _local_silence(evidence)
     if first is None:
@@ -71,8 +75,31 @@ def locate_silence(evidence: Evidence) -> Silence:
     where, direction = _place(evidence, last, first)
     first_bad = _hop(evidence, first) if first < FULL_TTL else None
     location = Location(where=where, direction=direction, last_good=_hop(evidence, last), first_bad=first_bad)
-    chance = max(_split(evidence, tests, controls), _split_at(evidence, tests, controls, first))
-    return Silence(location=location, chance=chance, tests=tests, controls=controls)
+    return Silence(location=location, chance=chance_from(evidence, first), tests=tests, controls=controls)
+
+
+def _first_sure(evidence: Evidence, last: int) -> int | None:
+    """The nearest hop beyond ``last`` that a control reached and the port did not, and hardly by chance.
+
+    A router that seldom answers, and did so for the control, shows nothing where one farther on does.
+    """
+    nearest = evidence.crossing(last)
+    first = nearest
+    while first is not None and _is_stingy(evidence, first) and chance_from(evidence, first) > _LIKELY:
+        first = evidence.crossing(first) if first not in (evidence.distance, FULL_TTL) else None
+    return nearest if first is None else first
+
+
+def _is_stingy(evidence: Evidence, hop: int) -> bool:
+    """The hop left controls unanswered as well."""
+    return any(evidence.is_silent(seen) for seen in evidence.at(Role.CONTROL, hop))
+
+
+def chance_from(evidence: Evidence, first: int) -> float:
+    """How likely loss alone made the port silent from this TTL on, and at it, and not the controls."""
+    tests = tuple(seen for seen in evidence.tests if seen.probe.ttl >= first and evidence.is_silent(seen))
+    controls = _working_controls(evidence, first)
+    return max(_split(evidence, tests, controls), _split_at(evidence, tests, controls, first))
 
 
 def _place(evidence: Evidence, last: int, first: int) -> tuple[Where, Direction | None]:

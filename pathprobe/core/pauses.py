@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import Observation, refusal_of
-from pathprobe.core.locate import locate_silence
+from pathprobe.core.locate import chance_from
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import Situation, Want
-from pathprobe.core.statistics import CERTAIN, ENOUGH
 from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 
 #: Seconds after which a router that limits its ICMP errors has one to spare (Linux: icmp_ratelimit, 1000 ms).
@@ -109,8 +108,7 @@ def _limited_crossing(now: Situation) -> Iterator[Pause]:
         return
     crossing, kind, port = found
     controls = now.evidence.at(Role.CONTROL, crossing)
-    believed = CERTAIN if now.evidence.lossy else ENOUGH
-    if len(controls) >= MOST_PAIRS or locate_silence(now.evidence).chance <= believed:
+    if len(controls) >= MOST_PAIRS or chance_from(now.evidence, crossing) <= now.evidence.believed:
         return
     due = max(seen.sent for seen in controls) + LIMITER_REFILL
     yield Pause(due, (now.test(crossing, fresh=True), now.control(kind, port, crossing)))

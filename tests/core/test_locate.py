@@ -126,19 +126,31 @@ def test_tests_count_from_the_first_bad_hop_on_and_controls_of_kinds_that_pass()
         syn(1, silent()),  # 1: before the break
         syn(2, expired()),
         syn(3, silent()),  # 3
-        syn(FULL, silent()),  # 4
+        syn(3, silent()),  # 4
+        syn(FULL, silent()),  # 5
         syn(FULL, silent(0.001)),  # too fresh to be silent
         echo(2, silent()),  # before the break
-        echo(3, expired()),  # 7
-        echo(3, silent()),  # 8: a control that died there
-        echo(4, answered()),  # 9
+        echo(3, expired()),  # 8
+        echo(3, expired()),  # 9
+        echo(3, silent()),  # 10: a control that died there
+        echo(4, answered()),  # 11
         echo(FULL, rejected(R3)),  # neither passed nor silent
         other(FULL, silent(), port=443),  # a port that is filtered too is no control
-        other(FULL, reset(), port=80),  # 12
+        other(FULL, reset(), port=80),  # 14
     )
     silence = locate_silence(seen)
-    assert [one.probe.id for one in silence.tests] == [3, 4]
-    assert [one.probe.id for one in silence.controls] == [7, 8, 9, 12]
+    assert [one.probe.id for one in silence.tests] == [3, 4, 5]
+    assert [one.probe.id for one in silence.controls] == [8, 9, 10, 11, 14]
+
+
+def test_a_router_that_seldom_answers_is_passed_over_where_the_next_one_shows_more() -> None:
+    seldom = [syn(3, silent())] * 3 + [echo(3, silent())] * 4 + [echo(3, expired())]
+    beyond = [syn(FULL, silent())] * 4 + [echo(FULL, answered())] * 4
+    often = [echo(3, expired())] * 4
+    location = locate_silence(evidence(syn(2, expired()), *seldom, *beyond, echo(4, answered()))).location
+    assert (location.where, location.first_bad) == (Where.UNKNOWN, Hop(ttl=4, address=THERE))
+    location = locate_silence(evidence(syn(2, expired()), *seldom, *beyond, *often, echo(4, answered()))).location
+    assert (location.where, location.first_bad) == (Where.PATH, Hop(ttl=3, address=router(3)))
 
 
 @pytest.mark.parametrize(
