@@ -96,13 +96,50 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MplsLabel:
+    """One entry of the label stack with which the packet arrived at the router (RFC 4950, RFC 3032 section 2.1)."""
+
+    label: int
+    traffic_class: int
+    bottom: bool
+    ttl: int
+
+
+class InterfaceRole(StrEnum):
+    """What the interface is to the packet; the names of RFC 5837 section 4.1, by their number there."""
+
+    INCOMING = "incoming"
+    SUB_IP = "sub-ip"
+    OUTGOING = "outgoing"
+    NEXT_HOP = "next-hop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceInfo:
+    """One of the router's interfaces, or the next hop behind it (RFC 5837); None for what it does not tell."""
+
+    role: InterfaceRole
+    index: int | None = None
+    address: str | None = None
+    name: str | None = None
+    mtu: int | None = None
+
+
+Extension = MplsLabel | InterfaceInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IcmpError:
-    """An ICMP error message; ``type`` and ``code`` are the numbers of its own IP version."""
+    """An ICMP error message; ``type`` and ``code`` are the numbers of its own IP version.
+
+    ``extensions``: what the router says beside the quote (RFC 4884), in the message's order.
+    """
 
     type: int
     code: int
     next_hop_mtu: int | None = None
     quote: Quote | None = None
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +154,7 @@ Body = Tcp | Udp | Echo | IcmpError | OtherPayload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """One IP datagram."""
+    """One IP datagram. ``transport``: its octets behind the IP headers, to be held against what a router quotes."""
 
     version: int
     source: str
@@ -127,6 +164,7 @@ class Packet:
     identification: int | None = None
     traffic_class: int = 0
     total_length: int = 0
+    transport: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ it reads with struct. It never raises: bytes that are no packet become Malformed
 - A later fragment has no transport header: its first octets are no ports.
 - An ICMP error gives back the head of our packet: the IP header and 8 octets (RFC 792), 548 of them
   (Linux, RFC 1812 section 4.3.2.3) or as much as fits 1280 (RFC 4443). What follows the quoted
-  datagram is padding and extensions such as MPLS labels (RFC 4884, RFC 4950), and not ours.
+  datagram is padding and extensions such as MPLS labels (wire.extensions), and not ours.
 - Checksums are not verified: a packet socket sees outgoing packets, and incoming ones between virtual
   interfaces, before the network card fills the checksum in. The kernel checks what it delivers, and
   an answer is believed by its token (core.probes), which a broken one would not carry.
@@ -36,6 +36,7 @@ from pathprobe.core.packets import (
     TcpFlags,
     Udp,
 )
+from pathprobe.wire.extensions import find_extension, quote_end, read_extensions
 
 _IPV4 = struct.Struct("!BBHHHBBxx4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
@@ -56,9 +57,6 @@ _FRAGMENT = 44
 _EXTENSION_HEADERS = frozenset({0, 43, _FRAGMENT, 60})
 #: RFC 8200 knows four kinds, one of them twice; a longer chain is an attempt to keep readers busy.
 _MOST_EXTENSION_HEADERS = 8
-
-#: Where the length of the quote lies and the octets it counts in, by IP version and type: RFC 4884 section 4.
-_QUOTE_LENGTH = {(4, 3): (5, 4), (4, 11): (5, 4), (4, 12): (5, 4), (6, 1): (4, 8), (6, 3): (4, 8)}
 
 #: What every quote holds of the transport header, RFC 792.
 _QUOTED_TRANSPORT = 8
@@ -102,6 +100,7 @@ def dissect(octets: bytes) -> Packet | Malformed:
         identification=header.identification,
         traffic_class=header.traffic_class,
         total_length=header.total_length,
+        transport=b"" if header.later_fragment else octets[header.start : header.end],
     )
 
 
@@ -227,11 +226,14 @@ def _icmp(octets: bytes, header: _Header) -> Echo | IcmpError | OtherPayload | M
         return Malformed(reason="ICMP header does not fit", offset=at)
     type_, code, identifier, sequence = _ICMP.unpack_from(octets, at)
     if type_ in ERROR_TYPES[header.version]:
+        message = octets[at : header.end]
+        extension = find_extension(message, header.version, type_)
         return IcmpError(
             type=type_,
             code=code,
-            next_hop_mtu=_next_hop_mtu(header.version, type_, code, octets[at + 4 : at + 8]),
-            quote=_quote(octets[at : header.end], header.version, type_),
+            next_hop_mtu=_next_hop_mtu(header.version, type_, code, message[4:8]),
+            quote=_quote(message, header.version, type_, extension),
+            extensions=read_extensions(message, extension),
         )
     kind = _ECHO[header.version].get(type_)
     if kind is None:
@@ -249,13 +251,13 @@ def _next_hop_mtu(version: int, type_: int, code: int, rest: bytes) -> int | Non
     return None
 
 
-def _quote(message: bytes, version: int, type_: int) -> Quote | None:
+def _quote(message: bytes, version: int, type_: int, extension: int | None) -> Quote | None:
     """The packet that an ICMP error message gives back; None when not even its IP header is there."""
     header = _header(message, _ICMP.size)
     if isinstance(header, Malformed) or header.version != version:
         return None
     whole = not header.later_fragment and not header.chain_is_cut
-    transport = message[header.start : _quote_end(message, header, type_)] if whole else b""
+    transport = message[header.start : _quote_end(message, header, type_, extension)] if whole else b""
     return Quote(
         version=version,
         source=header.source,
@@ -272,21 +274,14 @@ def _quote(message: bytes, version: int, type_: int) -> Quote | None:
     )
 
 
-def _quote_end(message: bytes, header: _Header, type_: int) -> int:
-    """Where the quoted datagram ends: by its own length, by the length RFC 4884 gives, or with the message.
+def _quote_end(message: bytes, header: _Header, type_: int, extension: int | None) -> int:
+    """Where the quoted datagram ends: by its own length, by RFC 4884's, before the extension, or with the message.
 
     A length that leaves less than RFC 792 promises is not believed: BSD kernels give the total length
     back byte-swapped, and old routers leave anything in what RFC 792 called unused.
     """
-    ends = [len(message)]
-    if header.end >= header.start + _QUOTED_TRANSPORT:
-        ends.append(header.end)
-    if (header.version, type_) in _QUOTE_LENGTH:
-        position, unit = _QUOTE_LENGTH[header.version, type_]
-        end = _ICMP.size + message[position] * unit
-        if end >= header.start + _QUOTED_TRANSPORT:
-            ends.append(end)
-    return min(ends)
+    stated = (header.end, quote_end(message, header.version, type_), extension)
+    return min([len(message), *(end for end in stated if end and end >= header.start + _QUOTED_TRANSPORT)])
 
 
 def _number(transport: bytes, start: int, stop: int) -> int | None:

@@ -164,6 +164,7 @@ def test_a_tcp_answer_reads_as_scapy_wrote_it(
             window=window,
             options=raw_options,
         ),
+        transport=octets[{4: 20, 6: 40}[version] :],
     )
 
 
