@@ -25,6 +25,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     Unreachable,
 )
+from pathprobe.core.packets import Packet
 from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
 from pathprobe.core.statistics import CERTAIN, ENOUGH
 from pathprobe.core.timing import silence_window
@@ -40,8 +41,8 @@ INITIAL_TTLS = (64, 128, 255)
 class Observation:
     """One probe, when it left (seconds), and what became of it.
 
-    ``departed``: it was seen to leave this host. ``ended``: who was seen to end the half-open connection
-    after a SYN-ACK; None: nobody yet.
+    ``departed``: it was seen to leave this host, and ``departure`` is what was seen. ``ended``: who was seen to end
+    the half-open connection after a SYN-ACK; None: nobody yet. ``also``: other answers to the same probe.
     """
 
     probe: Probe
@@ -49,6 +50,8 @@ class Observation:
     outcome: Outcome
     departed: bool = True
     ended: Ended | None = Ended.BY_KERNEL
+    departure: Packet | None = None
+    also: tuple[Outcome, ...] = ()
 
     @property
     def is_unheard(self) -> bool:
@@ -129,11 +132,16 @@ class Evidence:
 
     @cached_property
     def responders(self) -> dict[int, str]:
-        """Hop -> the address that let a probe expire there; the tested port's own sweep wins."""
+        """Hop -> the address that let a probe expire there; the tested port's own sweep wins.
+
+        But not with the target's own address, which a NAT puts in the place of the router's: see core.middleboxes.
+        """
         known: dict[int, str] = {}
         for seen in (*self.tests, *self.controls):
-            if isinstance(seen.outcome, TimeExceeded) and not seen.probe.is_direct:
-                known.setdefault(seen.probe.ttl, seen.outcome.source)
+            if not isinstance(seen.outcome, TimeExceeded) or seen.probe.is_direct:
+                continue
+            if known.get(seen.probe.ttl, self.target) == self.target:
+                known[seen.probe.ttl] = seen.outcome.source
         return known
 
     def hop_of(self, address: str) -> int | None:

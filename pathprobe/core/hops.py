@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pathprobe.core.evidence import Evidence, Observation
-from pathprobe.core.outcomes import Reply
+from pathprobe.core.outcomes import Reply, TimeExceeded
+from pathprobe.core.packets import Extension, InterfaceInfo, InterfaceRole, MplsLabel
 from pathprobe.core.report import HopRow, Leg, Verdict
 
 
@@ -24,9 +25,25 @@ def hop_rows(evidence: Evidence, verdict: Verdict) -> tuple[HopRow, ...]:
             address=_address(evidence, verdict, ttl),
             test=_leg(evidence, evidence.tests, ttl, verdict.distance),
             control=_leg(evidence, controls, ttl, verdict.distance),
+            labels=tuple(told for told in _told_at(evidence, ttl) if isinstance(told, MplsLabel)),
+            interface=_arrived_on(evidence, ttl),
         )
         for ttl in range(1, last + 1)
     )
+
+
+def _told_at(evidence: Evidence, ttl: int) -> tuple[Extension, ...]:
+    """What the router at a hop said beside its quote: the first that said anything."""
+    expired = (seen.outcome for seen in evidence.observations if seen.probe.ttl == ttl and not seen.probe.is_direct)
+    told = (one.extensions for one in expired if isinstance(one, TimeExceeded) and one.extensions)
+    return next(told, ())
+
+
+def _arrived_on(evidence: Evidence, ttl: int) -> InterfaceInfo | None:
+    """The interface on which probes came in; another one only where the router tells of no such."""
+    interfaces = [told for told in _told_at(evidence, ttl) if isinstance(told, InterfaceInfo)]
+    incoming = [one for one in interfaces if one.role is InterfaceRole.INCOMING]
+    return next(iter(incoming + interfaces), None)
 
 
 def _last_row(evidence: Evidence, verdict: Verdict) -> int:

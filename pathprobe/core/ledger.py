@@ -30,14 +30,16 @@ from pathprobe.core.outcomes import (
     NotSent,
     Outcome,
     Rejected,
+    Reply,
     Reset,
     Silent,
     TimeExceeded,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Tcp, TcpFlags, Udp
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.register import Register
+from pathprobe.core.rewritten import unmask
 
 _REFUSALS: dict[Meaning, type[Rejected | Unreachable | TimeExceeded]] = {
     Meaning.REJECT: Rejected,
@@ -88,6 +90,8 @@ class _Entry:
     outcome: Outcome | None = None
     ended: Ended | None = None
     farewell_tried: bool = False
+    departure: Packet | None = None
+    also: tuple[Outcome, ...] = ()
 
 
 class Ledger:
@@ -130,7 +134,7 @@ class Ledger:
         """Enter a packet seen at ``now``; None when it is nobody's answer."""
         if departed := self._departure(packet):
             if not departed.seen:
-                departed.seen, departed.sent = True, now
+                departed.seen, departed.sent, departed.departure = True, now, packet
             return Departure(probe=departed.probe)
         if farewell := self._farewell(packet):
             return farewell
@@ -139,6 +143,7 @@ class Ledger:
             return None
         entry, outcome = found
         duplicate = entry.outcome is not None and not _outweighs(outcome, entry.outcome)
+        _keep_also(entry, outcome if duplicate else entry.outcome)
         if not duplicate:
             entry.outcome = outcome
         return Match(probe=entry.probe, outcome=outcome, duplicate=duplicate)
@@ -152,6 +157,8 @@ class Ledger:
                 outcome=entry.outcome or _unanswered(entry, now),
                 departed=entry.seen,
                 ended=entry.ended,
+                departure=entry.departure,
+                also=entry.also,
             )
             for entry in self._entries.values()
         )
@@ -204,12 +211,20 @@ class Ledger:
         return (entry, Answered(**_reply(entry, packet, now))) if entry else None
 
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
-        entry = self._entry(self._register.quoted(error.quote)) if error.quote else None
+        entry = self._entry(self._quoted(error.quote)) if error.quote else None
         message = explain(packet.version, error.type, error.code)
         refusal = _REFUSALS.get(message.meaning)
         if entry is None or error.quote is None or refusal is None:
             return None
-        return entry, refusal(**_reply(entry, packet, now), message=message, quote=error.quote)
+        return entry, refusal(
+            **_reply(entry, packet, now), message=message, quote=error.quote, extensions=error.extensions
+        )
+
+    def _quoted(self, quote: Quote) -> Probe | None:
+        """The probe that a quote gives back, however much of it boxes on the way have rewritten."""
+        return self._register.quoted(quote) or unmask(
+            quote, ((entry.probe, entry.departure) for entry in self._entries.values() if entry.departure)
+        )
 
     def _entry(self, probe: Probe | None) -> _Entry | None:
         return self._entries[probe.id] if probe else None
@@ -217,6 +232,17 @@ class Ledger:
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:
     return isinstance(old, TimeExceeded) and not isinstance(new, TimeExceeded)
+
+
+def _keep_also(entry: _Entry, outcome: Outcome | None) -> None:
+    """One more answer to a probe; a repetition of what is known is none."""
+    known = [entry.outcome, *entry.also] if outcome is not entry.outcome else list(entry.also)
+    if isinstance(outcome, Reply) and not any(isinstance(one, Reply) and _says_the_same(one, outcome) for one in known):
+        entry.also += (outcome,)
+
+
+def _says_the_same(one: Reply, other: Reply) -> bool:
+    return (type(one), one.source, one.ttl) == (type(other), other.source, other.ttl)
 
 
 class _ReplyFacts(TypedDict):

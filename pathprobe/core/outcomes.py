@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from pathprobe.core.icmp import Message
-from pathprobe.core.packets import Quote
+from pathprobe.core.packets import Extension, Quote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,11 @@ class Reset(Reply):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal(Reply):
-    """An ICMP error that ends the probe; ``message`` says in which words."""
+    """An ICMP error that ends the probe; ``message`` says in which words, ``extensions`` what else it says."""
 
     message: Message
     quote: Quote
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

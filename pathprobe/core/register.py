@@ -5,14 +5,16 @@ Every probe that was sent, found again by what its answers carry:
 ==============================  ===========================================================================
 an answer of the target         TCP: the acknowledged sequence and both ports; echo: identifier and
                                 sequence; UDP: the port it was sent from, whatever port the answer has
-an ICMP error's quote           the 32-bit word at transport offset 4 and one of the ports; where a box
-                                rewrote that word, the IP-ID and the ports (one of them for UDP, whose checksum
-                                a NAT always rewrites); for UDP without IP-ID (IPv6), both ports of a flow
-                                that carried no other probe
+an ICMP error's quote           the 32-bit word at transport offset 4, for UDP its 16 bits of checksum and one
+                                of the ports; where a box rewrote that word, the IP-ID and the ports (one of
+                                them for UDP, whose checksum a NAT always rewrites); for UDP without IP-ID
+                                (IPv6), both ports of a flow that carried no other probe
 our own packet, leaving         the same as a quote, with nothing rewritten
 ==============================  ===========================================================================
 
-A stranger can forge an ICMP error, but would have to guess 32 bits of ours.
+A stranger can forge an ICMP error, but would have to guess 32 bits of ours. So a sequence number needs no port
+beside it, and both may be rewritten: source NAT and destination NAT in one path. core.rewritten knows what is
+left when less than this is.
 """
 
 from __future__ import annotations
@@ -89,14 +91,11 @@ class Register:
         if kind is Kind.UDP:
             return self._udp(quote.identification, quote.word & _CHECKSUM, ports)
         probe = self._by_token.get((kind, quote.word))
-        if kind is Kind.ECHO:
+        if probe or kind is Kind.ECHO:
             return probe
-        if probe is None:
-            # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone.
-            found = self._identified(kind, quote.identification, ports)
-            return found if found and (found.flow.source_port, found.flow.destination_port) == ports else None
-        # A NAT between us and the router rewrites one end of the quote, never our sequence too.
-        return probe if _shares_a_port(probe, ports) else None
+        # Firewalls that randomise sequence numbers leave the IP-ID and the ports alone.
+        found = self._identified(kind, quote.identification, ports)
+        return found if found and (found.flow.source_port, found.flow.destination_port) == ports else None
 
     def _udp(self, identification: int | None, checksum: int, ports: tuple[int, int]) -> Probe | None:
         """A datagram has 16 bits of its own in either place; the ports make them as many as a sequence number.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pathprobe.core.evidence import Observation
+from pathprobe.core.packets import InterfaceInfo, MplsLabel
+from pathprobe.core.quotes import Change
 
 
 class State(StrEnum):
@@ -182,12 +184,36 @@ class Leg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HopRow:
-    """One TTL; ``address`` is who is there, None when it never said."""
+    """One TTL; ``address`` is who is there, None when it never said.
+
+    ``labels``: the MPLS stack with which probes arrived there; ``interface``: where, in the router's own words.
+    """
 
     ttl: int
     address: str | None
     test: Leg | None
     control: Leg | None
+    labels: tuple[MplsLabel, ...] = ()
+    interface: InterfaceInfo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Middlebox:
+    """A box that changes packets behind the first hop of ``between`` and not behind the second, or at a hop if
+    both are one.
+
+    ``before`` and ``after`` are None where they differ from probe to probe or can not be known. ``services``:
+    whose packets show it. ``carried``: False when later hops quote the field as it left, so that only this
+    hop's quote is odd.
+    """
+
+    between: tuple[Hop, Hop]
+    what: Change
+    before: str | None = None
+    after: str | None = None
+    probes: tuple[int, ...] = ()
+    services: tuple[str, ...] = ()
+    carried: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +233,7 @@ class Result:
     source: str
     source_port: int | None
     observations: tuple[Observation, ...]
+    middleboxes: tuple[Middlebox, ...] = ()
     started: float = 0.0
     duration: float = 0.0
     window: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.hops import control_label, hop_rows
+from pathprobe.core.middleboxes import middleboxes
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, Target
 from pathprobe.core.verdict import conclude
@@ -20,6 +21,7 @@ def result_of(target: Target, evidence: Evidence, *, started: float, duration: f
         source=evidence.source,
         source_port=_sweep_port(evidence),
         observations=evidence.observations,
+        middleboxes=middleboxes(evidence),
         started=started,
         duration=duration,
         window=evidence.window,
