@@ -1,9 +1,7 @@
 """Which boxes on the way change packets, or answer in the target's place, and between which hops?
 
 ==================  ========================================================================================
-rewriters           a field is quoted otherwise than it left, from one hop on and by every later hop that
-                    quotes it. The box is behind the last hop that quoted it unchanged (this host is hop 0),
-                    and not behind the first that did not
+rewriters           a field is quoted otherwise than it left (core.rewriters)
 redirectors         from one hop on the TTL runs out "at the target": a NAT that sends the packets to
                     another address or port puts the target's name on the errors that come back through it
                     (nf_nat_icmp_reply_translation; known to traceroutes as time exceeded from the target)
@@ -12,146 +10,30 @@ taps                a probe drew two answers in the target's name from different
                     although its TTL ran out (Sundara Raman et al., CenTrace, CoNEXT 2022)
 ==================  ========================================================================================
 
-A field that a later hop quotes as it left was not rewritten on the way: then only that hop's quote is odd.
-Not shown by any quote: source NAT that turns quotes back without a fault, as Linux does (core.quotes); a
-destination NAT in front of the target itself, with no hop behind it; a TTL that is set anew, unless a refusal
-quotes more than was sent. None of it changes a verdict.
+Nothing shows a destination NAT with no hop behind it, nor who it is that answers. None of it changes a verdict.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import replace
 
 from pathprobe.core import places
 from pathprobe.core.evidence import Evidence, Observation, hops_back
 from pathprobe.core.locate import origin_of
-from pathprobe.core.outcomes import Answered, Outcome, Refusal, Rejected, Reply, Reset, TimeExceeded
+from pathprobe.core.outcomes import Answered, Outcome, Rejected, Reply, Reset, TimeExceeded
 from pathprobe.core.probes import FULL_TTL
-from pathprobe.core.quotes import Change, Comparison, Difference, compare
+from pathprobe.core.quotes import Change
 from pathprobe.core.report import Hop, Middlebox
+from pathprobe.core.rewriters import rewriters
 
 
 def middleboxes(evidence: Evidence) -> tuple[Middlebox, ...]:
     """Every box that gave itself away, from the nearest on."""
     if evidence.local:
         return ()
-    found = [*_rewriters(evidence), *_redirectors(evidence), *(_taps(evidence) or _stand_ins(evidence))]
+    found = [*rewriters(evidence), *_redirectors(evidence), *(_taps(evidence) or _stand_ins(evidence))]
     return tuple(sorted(_merged(found), key=lambda box: (box.between[1].ttl, box.between[0].ttl, box.what)))
-
-
-# ---- rewriters
-
-
-@dataclass(frozen=True, slots=True)
-class _Quoted:
-    """A probe as the router at ``hop`` gave it back."""
-
-    hop: int
-    probe: int
-    comparison: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """One field in one quote."""
-
-    hop: int
-    probe: int
-    difference: Difference
-
-
-def _rewriters(evidence: Evidence) -> Iterator[Middlebox]:
-    services: dict[str, list[_Quoted]] = {}
-    for seen in evidence.observations:
-        if quoted := _quoted(evidence, seen):
-            services.setdefault(seen.probe.flow.label, []).append(quoted)
-    for service, quotes in services.items():
-        for name in dict.fromkeys(name for quoted in quotes for name in quoted.comparison.changed):
-            shown = [
-                _Shown(quoted.hop, quoted.probe, difference)
-                for quoted in sorted(quotes, key=lambda quoted: quoted.hop)
-                if (difference := quoted.comparison.at(name))
-            ]
-            for box in (*_odd_quotes(evidence, shown), *_changes(evidence, shown)):
-                yield replace(box, services=(service,))
-
-
-def _quoted(evidence: Evidence, seen: Observation) -> _Quoted | None:
-    outcome = seen.outcome
-    if not isinstance(outcome, Refusal) or seen.departure is None:
-        return None
-    hop = _hop_of_quote(evidence, seen, outcome)
-    if hop is None:
-        return None
-    expired = isinstance(outcome, TimeExceeded)
-    return _Quoted(hop, seen.probe.id, compare(seen.departure, outcome.quote, expired=expired))
-
-
-def _hop_of_quote(evidence: Evidence, seen: Observation, outcome: Refusal) -> int | None:
-    """Where the quoting router is. Of a full TTL that nobody else saw expire there it is not known."""
-    if isinstance(outcome, TimeExceeded):
-        return None if seen.probe.is_direct else seen.probe.ttl
-    if outcome.source == evidence.source:
-        return None
-    if outcome.source == evidence.target:
-        return evidence.distance
-    known = evidence.hop_of(outcome.source)
-    if known is not None or seen.probe.is_direct:
-        return known
-    device = origin_of(evidence, (seen,)).device
-    return device.ttl if device else None
-
-
-def _last_unchanged(shown: list[_Shown]) -> int:
-    return max((one.hop for one in shown if not one.difference.is_one), default=0)
-
-
-def _odd_quotes(evidence: Evidence, shown: list[_Shown]) -> Iterator[Middlebox]:
-    """Hops that quote a field otherwise than it left, and a later one, or another quote of theirs, does not."""
-    last = _last_unchanged(shown)
-    odd = [one for one in shown if one.difference.is_one and one.hop <= last]
-    for hop, at_hop in groupby(odd, key=lambda one: one.hop):
-        place = _hop(evidence, hop)
-        yield replace(_box((place, place), list(at_hop)), carried=False)
-
-
-def _changes(evidence: Evidence, shown: list[_Shown]) -> Iterator[Middlebox]:
-    """What was changed for good, step by step where one box follows another."""
-    place, value = _last_unchanged(shown), None
-    beyond = [one for one in shown if one.hop > place]
-    for step in _steps(beyond):
-        box = _box((_hop(evidence, place), _hop(evidence, step[0].hop)), step)
-        yield box if value is None else replace(box, before=value)
-        place, value = step[-1].hop, box.after
-
-
-def _steps(beyond: list[_Shown]) -> list[list[_Shown]]:
-    """Runs of hops that quote one value. Where every probe had a value of its own they can not be told apart."""
-    if len({one.difference.before for one in beyond}) != 1:
-        return [beyond] if beyond else []
-    steps: list[list[_Shown]] = []
-    for _, group in groupby(beyond, key=lambda one: one.hop):
-        at_hop = list(group)
-        values = {one.difference.after for one in at_hop}
-        if steps and (len(values) > 1 or steps[-1][-1].difference.after in values):
-            steps[-1] += at_hop
-        else:
-            steps.append(at_hop)
-    return steps
-
-
-def _box(between: tuple[Hop, Hop], step: list[_Shown]) -> Middlebox:
-    befores = {one.difference.before for one in step}
-    afters = {one.difference.after for one in step}
-    return Middlebox(
-        between=between,
-        what=step[0].difference.change,
-        before=befores.pop() if len(befores) == 1 else None,
-        after=afters.pop() if len(afters) == 1 else None,
-        probes=tuple(one.probe for one in step),
-    )
 
 
 # ---- redirectors
@@ -169,7 +51,7 @@ def _redirectors(evidence: Evidence) -> Iterator[Middlebox]:
         if beyond:
             first = min(seen.probe.ttl for seen in beyond)
             yield Middlebox(
-                between=(_hop(evidence, last), _hop(evidence, first)),
+                between=(places.hop(evidence, last), places.hop(evidence, first)),
                 what=Change.DESTINATION,
                 probes=tuple(seen.probe.id for seen in beyond),
                 services=(service,),
@@ -215,7 +97,7 @@ def _answerer(evidence: Evidence, seen: tuple[Observation, ...], what: Change) -
         between = (location.last_good, location.first_bad or location.last_good)
     else:
         farthest = min(origin.first_ttl, evidence.distance or FULL_TTL)
-        between = (Hop(ttl=0), _hop(evidence, farthest))
+        between = (Hop(ttl=0), places.hop(evidence, farthest))
     probes = tuple(one.probe.id for one in seen)
     return Middlebox(between=between, what=what, probes=probes, services=(seen[0].probe.flow.label,))
 
@@ -225,12 +107,6 @@ def _answerer(evidence: Evidence, seen: tuple[Observation, ...], what: Change) -
 
 def _is_in_targets_name(evidence: Evidence, outcome: Outcome) -> bool:
     return isinstance(outcome, Reply) and outcome.source == evidence.target
-
-
-def _hop(evidence: Evidence, ttl: int) -> Hop:
-    """A place, with its router's own address: the target's is a NAT's word for it."""
-    address = evidence.address_at(ttl)
-    return Hop(ttl=ttl, address=None if address == evidence.target and ttl != evidence.distance else address)
 
 
 def _merged(boxes: Iterable[Middlebox]) -> list[Middlebox]:

@@ -9,6 +9,12 @@ from pathprobe.core.probes import FULL_TTL, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 
 
+def hop(evidence: Evidence, ttl: int) -> Hop:
+    """A hop with its own address: that of the target, on a router's error, is a NAT's word for it."""
+    address = evidence.address_at(ttl)
+    return Hop(ttl=ttl, address=None if address == evidence.target and ttl != evidence.distance else address)
+
+
 def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
     """The target as a hop: the first TTL that drew its answer, of the controls or of the port itself."""
     if evidence.local:

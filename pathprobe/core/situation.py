@@ -248,9 +248,12 @@ class Steps:
 
     @property
     def circling(self) -> bool:
-        """The same address at three hops: a loop, and no need to walk it to its end."""
+        """The same address at three hops: a loop, and no need to walk it to its end.
+
+        Not if it is the target's: a NAT puts that in the place of the routers' behind it.
+        """
         addresses = Counter(seen.outcome.source for seen in self._steps if isinstance(seen.outcome, TimeExceeded))
-        return any(times >= LOOP_SEEN for times in addresses.values())
+        return any(times >= LOOP_SEEN for address, times in addresses.items() if address != self._now.evidence.target)
 
     @property
     def ceiling(self) -> int:

@@ -12,6 +12,7 @@ from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
 from pathprobe.core.report import Device, Hop, Leg, Location, Report, Result
 from pathprobe.output import wording
 from pathprobe.output.advice import next_steps
+from pathprobe.output.boxes import box_entry, row_facts
 from pathprobe.output.claims import claim
 
 SCHEMA = "pathprobe/1"
@@ -60,9 +61,12 @@ def _result(result: Result) -> dict[str, Any]:
         "summary": wording.summary(result),
         "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
         "next_steps": list(next_steps(result)),
-        "hops": [{"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} for row in result.hops],
+        "hops": [
+            {"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} | row_facts(row)
+            for row in result.hops
+        ],
         "paths": _paths(result),
-        "middleboxes": [],
+        "middleboxes": [box_entry(box) for box in result.middleboxes],
         "probes": [_probe(seen, result) for seen in result.observations],
         "frames_lost": result.frames_lost,
     }

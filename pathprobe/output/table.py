@@ -11,6 +11,7 @@ from tabulate import tabulate
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
 from pathprobe.output import wording
 from pathprobe.output.advice import next_steps
+from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
 
 _COLOURS = {
@@ -78,7 +79,8 @@ def _hops(result: Result) -> str:
 
 def _row(result: Result, row: HopRow) -> list[str]:
     control = _cells(row.control) if result.control else ()
-    return [str(row.ttl), row.address or "-", *_cells(row.test), *control, _note(result.verdict.location, result, row)]
+    notes = [_note(result.verdict.location, result, row), row_note(row)]
+    return [str(row.ttl), row.address or "-", *_cells(row.test), *control, ", ".join(filter(None, notes))]
 
 
 def _cells(leg: Leg | None) -> tuple[str, str]:
@@ -111,6 +113,7 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
 
 def _listed(result: Result) -> str:
     lines = _paragraph("why", [claim(reason) for reason in result.verdict.reasons])
+    lines += _paragraph("box", box_lines(result))
     lines += _paragraph("next", list(next_steps(result)))
     return "\n".join(lines)
 
