@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pathprobe.core.outcomes import Refusal
 from pathprobe.core.packets import InterfaceInfo, InterfaceRole, MplsLabel
 from pathprobe.core.quotes import Change
-from pathprobe.core.report import HopRow, Middlebox, Result
+from pathprobe.core.report import HopRow, Middlebox, Result, Where
 from pathprobe.output.wording import place
 
 #: More than this of a label stack is for the document.
@@ -14,8 +15,9 @@ _LABELS_TOLD = 3
 
 
 def box_lines(result: Result) -> list[str]:
-    """One sentence for each box; none where no box gave itself away."""
-    return [_sentence(box, result) for box in result.middleboxes]
+    """One sentence for each box, but for the one that the verdict itself is about."""
+    told = result.verdict.location.where is Where.PATH
+    return [_sentence(box, result) for box in result.middleboxes if not (told and box.what is Change.IN_PLACE)]
 
 
 def _sentence(box: Middlebox, result: Result) -> str:
@@ -37,9 +39,9 @@ def _values(box: Middlebox) -> str:
 
 
 def _of_whom(box: Middlebox, result: Result) -> str:
-    """Whose packets, where others were quoted as they left or not at all."""
-    services = {seen.probe.flow.label for seen in result.observations}
-    return "" if services <= set(box.services) else f" (seen on {', '.join(box.services)})"
+    """Whose packets, where routers quoted others too."""
+    quoted = {seen.probe.flow.label for seen in result.observations if isinstance(seen.outcome, Refusal)}
+    return "" if quoted <= set(box.services) else f" (seen on {', '.join(box.services)})"
 
 
 def box_entry(box: Middlebox) -> dict[str, Any]:
