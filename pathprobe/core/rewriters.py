@@ -18,7 +18,6 @@ from itertools import groupby
 
 from pathprobe.core import places
 from pathprobe.core.evidence import Evidence, Observation
-from pathprobe.core.locate import origin_of
 from pathprobe.core.outcomes import Refusal, TimeExceeded
 from pathprobe.core.quotes import Comparison, Difference, compare
 from pathprobe.core.report import Hop, Middlebox
@@ -71,18 +70,18 @@ def _quoted(evidence: Evidence, seen: Observation) -> _Quoted | None:
 
 
 def _hop_of_quote(evidence: Evidence, seen: Observation, outcome: Refusal) -> int | None:
-    """Where the quoting router is. Of a full TTL that nobody else saw expire there it is not known."""
+    """Where the quoting router is; a TTL step got no farther than its TTL, whatever refused it there.
+
+    None for a full TTL, unless the router is known from the steps, and for what this host itself refuses.
+    """
+    stepped = None if seen.probe.is_direct else seen.probe.ttl
     if isinstance(outcome, TimeExceeded):
-        return None if seen.probe.is_direct else seen.probe.ttl
+        return stepped
     if outcome.source == evidence.source:
         return None
     if outcome.source == evidence.target:
         return evidence.distance
-    known = evidence.hop_of(outcome.source)
-    if known is not None or seen.probe.is_direct:
-        return known
-    device = origin_of(evidence, (seen,)).device
-    return device.ttl if device else None
+    return evidence.hop_of(outcome.source) or stepped
 
 
 def _last_unchanged(shown: list[_Shown]) -> int:

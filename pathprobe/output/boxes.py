@@ -26,7 +26,7 @@ def _sentence(box: Middlebox, result: Result) -> str:
     if not box.carried:
         return f"{place(first)} alone quotes it so: {what}; hops behind it quote it as it left"
     if box.what is Change.DESTINATION:
-        what += f": its errors come in the name of {result.target.address}"
+        what += f": the errors from there come in the name of {result.target.address}"
     where = place(first) if first == second else f"between {place(first)} and {place(second)}"
     return f"{where}: {what}"
 

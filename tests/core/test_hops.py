@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from pathprobe.core.evidence import Observation
 from pathprobe.core.hops import control_label, hop_rows, leg_of
+from pathprobe.core.packets import Extension, InterfaceInfo, InterfaceRole, MplsLabel
 from pathprobe.core.probes import FULL_TTL
 from pathprobe.core.report import HopRow, Leg
 from pathprobe.core.verdict import conclude
@@ -130,3 +135,33 @@ def test_a_leg_of_nothing_is_empty() -> None:
 )
 def test_the_control_is_what_was_answered_else_what_was_asked(controls: list, label: str) -> None:
     assert control_label(evidence(syn(FULL, silent()), *controls)) == label
+
+
+LABEL = MplsLabel(label=16001, traffic_class=0, bottom=True, ttl=1)
+INCOMING = InterfaceInfo(role=InterfaceRole.INCOMING, name="eth1")
+OUTGOING = InterfaceInfo(role=InterfaceRole.OUTGOING, name="eth2")
+
+
+def telling(of: Any, ttl: int, *extensions: Extension) -> Observation:
+    step: Observation = of(ttl, expired())
+    return replace(step, outcome=replace(step.outcome, extensions=extensions))
+
+
+def test_a_hop_has_what_its_router_said_about_itself() -> None:
+    table = rows(syn(1, expired()), telling(syn, 2, LABEL, INCOMING), *clear_echo())
+    assert [(row.labels, row.interface) for row in table[:3]] == [((), None), ((LABEL,), INCOMING), ((), None)]
+
+
+def test_the_control_makes_a_router_talk_too() -> None:
+    told = telling(echo, 2, OUTGOING, INCOMING)
+    table = rows(syn(2, expired()), *[told if seen.probe.ttl == 2 else seen for seen in clear_echo()])
+    assert table[1].interface == INCOMING
+
+
+def test_another_interface_is_told_where_the_incoming_one_is_not() -> None:
+    assert rows(telling(syn, 1, OUTGOING), *clear_echo())[0].interface == OUTGOING
+
+
+def test_a_refusal_by_a_router_says_nothing_about_the_hop_that_its_ttl_leads_to() -> None:
+    refused = replace(rejected(R2), extensions=(LABEL,))
+    assert rows(syn(1, expired()), syn(2, expired()), syn(3, refused), *clear_echo())[2].labels == ()

@@ -58,6 +58,15 @@ def test_the_file_alone_gives_the_question_and_the_hops_of_the_run(name: str, tm
 
 
 @EVERY
+def test_the_file_alone_gives_the_boxes_of_the_run(name: str, tmp_path: Path) -> None:
+    one = run(name)
+    (result,) = analyzed(one.octets, tmp_path)
+    boxes, of_the_run = result.middleboxes, one.result.middleboxes
+    for field in ("between", "what", "before", "after", "services", "carried"):
+        assert [getattr(box, field) for box in boxes] == [getattr(box, field) for box in of_the_run]
+
+
+@EVERY
 def test_frame_numbers_of_an_analysis_point_at_packets_of_that_probe(name: str, tmp_path: Path) -> None:
     one = run(name)
     (result,) = analyzed(one.octets, tmp_path)
