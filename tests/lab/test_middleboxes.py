@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ class Case:
     families: tuple[int, ...] = (4, 6)
     #: Routers whose hops no TTL step sees, since the TTL is set anew before them.
     unseen: tuple[int, ...] = ()
+    protocol: str = "tcp"
 
 
 def rule(at: str, hook: Hook, action: str, match: Match = Match()) -> Rule:  # noqa: B008 - frozen
@@ -73,6 +74,15 @@ CASES = {
     ),
     "synproxy": Case((rule("r2", FORWARD, "synproxy", PORT),), ((2, 2, Change.IN_PLACE),), families=(4,)),
     "reset": Case((rule("r2", FORWARD, "reset", PORT),), ((2, 2, Change.IN_PLACE),)),
+    "udp-dscp": Case((rule("r1", FORWARD, "set dscp 18"),), ((1, 2, Change.DSCP),), protocol="udp"),
+    "udp-masquerade": Case((rule("r2", POSTROUTING, "masquerade"),), (), protocol="udp"),
+    "udp-dnat": Case(
+        (rule("r2", PREROUTING, "dnat 10.0.0.5:9090", replace(PORT, protocol="udp")),),
+        ((1, 2, Change.DESTINATION),),
+        families=(4,),
+        protocol="udp",
+    ),
+    "echo-dscp": Case((rule("r1", FORWARD, "set dscp 18"),), ((1, 2, Change.DSCP),), protocol="icmp"),
 }
 
 EVERY = pytest.mark.parametrize(
@@ -80,9 +90,16 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def scenario(rules: tuple[Rule, ...] = (), family: int = 4) -> Scenario:
+def scenario(rules: tuple[Rule, ...] = (), family: int = 4, protocol: str = "tcp") -> Scenario:
     return Scenario(
-        name="x", summary="", family=family, expect=Expectation(state="open"), rules=rules, listen=(8080, 9090)
+        name="x",
+        summary="",
+        family=family,
+        expect=Expectation(state="open"),
+        rules=rules,
+        protocol=protocol,
+        port=None if protocol == "icmp" else 8080,
+        listen=(8080, 9090),
     )
 
 
@@ -102,7 +119,7 @@ def ask_recorded(lab: Lab, path: Path) -> Result:
 @EVERY
 def test_a_box_of_a_real_kernel_is_placed_live_and_from_the_file(name: str, family: int, tmp_path: Path) -> None:
     case, capture = CASES[name], tmp_path / "run.pcapng"
-    with Lab(scenario(case.rules, family)) as lab:
+    with Lab(scenario(case.rules, family, case.protocol)) as lab:
         live = ask_recorded(lab, capture)
     assert boxes(live) == case.boxes
     for hop in (hop for box in live.middleboxes for hop in box.between):
@@ -115,7 +132,7 @@ def test_a_box_of_a_real_kernel_is_placed_live_and_from_the_file(name: str, fami
 @EVERY
 def test_a_simulated_box_is_placed_where_the_real_one_is(name: str, family: int) -> None:
     case = CASES[name]
-    assert boxes(ask_simulated(scenario(case.rules, family))) == case.boxes
+    assert boxes(ask_simulated(scenario(case.rules, family, case.protocol))) == case.boxes
 
 
 #: A NAT without a memory: r1 puts its own address in the packets, and the client's in what comes back for it.
