@@ -83,6 +83,8 @@ def check(names: tuple[str, ...], times: int, simulated: bool, generated: int | 
     if generated:
         _check_generated(range(seed, seed + generated), simulated=simulated)
     scenarios = [_load(name) for name in names or catalogue.names()]
+    if simulated:
+        scenarios = [scenario for scenario in scenarios if scenario.is_simulable]
     wrong = 0
     for scenario in scenarios:
         wrong += _check(scenario, times, simulated=simulated)

@@ -54,10 +54,10 @@ def _ttl_settings(scenario: Scenario, node: str) -> dict[str, str]:
 
 def _fault_settings(scenario: Scenario, node: str) -> dict[str, str]:
     """What a fault needs besides its rule or route."""
-    fault, settings = route_fault(scenario, node), {}
-    if fault is not None and fault.kind == "back":
-        # Who sends a packet back where it came from would tell the sender of the shorter way, with an ICMP
-        # redirect; routers of the open network are told not to (RFC 1812 section 5.2.7.2, ip_forward).
+    settings = {}
+    if any(route.kind == "back" for route in scenario.routes):
+        # Who forwards a packet to where it came from would tell the sender of the shorter way, with an ICMP
+        # redirect (ip_forward); routers of the open network are told not to.
         settings = {f"net/ipv4/conf/{which}/send_redirects": "0" for which in ("all", "default")}
     if any(rule.at == node and rule.action == "synproxy" for rule in scenario.rules):
         # An ACK without a SYN is for the proxy, and no connection picked up in the middle (nft(8)).

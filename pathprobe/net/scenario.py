@@ -213,9 +213,9 @@ class Scenario:
     def hop_address(self, ttl: int) -> str:
         """The address from which the hop ``ttl`` answers (the target itself at routers + 1).
 
-        A server behind the destination's NAT answers in the destination's name.
+        At the distance that is expected it is the destination's, whatever hides hops or answers in its name.
         """
-        if self.served_by and ttl == self.nodes.index(self.served_by):
+        if ttl == self.expect.distance:
             return self.destination_address
         return self.link_address(ttl - 1, "right")
 

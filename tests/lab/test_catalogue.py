@@ -34,6 +34,6 @@ def test_a_scenario_is_complete_and_its_verdict_consistent(name: str) -> None:
     assert scenario.summary.strip(" .") == scenario.summary != ""
     assert (expect.mechanism == "answer") == (expect.state == "open")
     assert expect.last_good is not None
-    assert expect.first_bad is None or expect.last_good < expect.first_bad <= (expect.distance or 0)
+    assert expect.first_bad is None or expect.last_good < expect.first_bad <= (expect.distance or scenario.routers + 1)
     assert expect.device in (None, expect.last_good)
     assert expect.state != "unreachable" or expect.distance is None

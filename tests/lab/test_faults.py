@@ -38,6 +38,9 @@ def scenario(*rules: Rule, family: int = 4, routers: int = 3) -> Scenario:
         (6, Match(icmp="unreachable"), "icmpv6 type destination-unreachable "),
         (4, Match(ct_state="invalid"), "ct state invalid "),
         (4, Match(protocol="tcp", destination_port=80, ct_state="new"), "tcp dport 80 ct state new "),
+        (4, Match(length_over=600), "ip length > 600 "),
+        # IPv6 does not count its header of 40 octets.
+        (6, Match(length_over=600), "ip6 length > 560 "),
     ],
 )
 def test_a_match_becomes_nft_conditions(family: int, match: Match, condition: str) -> None:
@@ -52,6 +55,22 @@ def test_a_match_becomes_nft_conditions(family: int, match: Match, condition: st
         (6, "reset", "reject with tcp reset"),
         (4, "reject net-unreachable", "reject with icmp net-unreachable"),
         (6, "reject no-route", "reject with icmpv6 no-route"),
+        (4, "lose 30%", "numgen random mod 100 < 30 drop"),
+        (4, "limit 1/second", "limit rate over 1/second drop"),
+        (4, "snat 10.9.2.1", "snat ip to 10.9.2.1"),
+        (6, "snat fd00:9:2::1", "snat ip6 to fd00:9:2::1"),
+        (4, "masquerade", "meta nfproto ipv4 masquerade"),
+        (4, "dnat 10.0.0.5", "dnat ip to 10.0.0.5"),
+        (4, "dnat 10.0.0.5:81", "dnat ip to 10.0.0.5:81"),
+        (6, "dnat [fd00::5]", "dnat ip6 to fd00::5"),
+        (6, "dnat [fd00::5]:81", "dnat ip6 to [fd00::5]:81"),
+        (4, "set ttl 64", "ip ttl set 64"),
+        (6, "set ttl 64", "ip6 hoplimit set 64"),
+        (4, "set dscp 8", "ip dscp set 8"),
+        (6, "set ecn 3", "ip6 ecn set 3"),
+        (6, "set mss 1000", "tcp option maxseg size set 1000"),
+        (4, "strip sack-perm", "reset tcp option sack-perm"),
+        (4, "synproxy", "ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm"),
     ],
 )
 def test_an_action_becomes_an_nft_verdict(family: int, action: str, verdict: str) -> None:
@@ -100,6 +119,42 @@ def test_a_hook_has_its_own_chain(hook: Hook, priority: str) -> None:
     assert f"type filter hook {hook} priority {priority};" in ruleset(scenario(rule(hook=hook)), "r2", [])
 
 
+def test_addresses_are_translated_in_a_chain_of_their_own_behind_the_filter() -> None:
+    forged = rule("drop", hook=Hook.PREROUTING)
+    translated = rule("dnat 10.0.0.5", hook=Hook.PREROUTING)
+    text = ruleset(scenario(translated, forged), "r2", [])
+    assert text == (
+        "table inet fault {\n"
+        "\tchain prerouting {\n"
+        "\t\ttype filter hook prerouting priority mangle; policy accept;\n"
+        "\t\ttcp dport 8080 drop\n"
+        "\t}\n"
+        "\tchain prerouting-nat {\n"
+        "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+        "\t\ttcp dport 8080 dnat ip to 10.0.0.5\n"
+        "\t}\n"
+        "}\n"
+    )
+
+
+def test_only_translation_makes_no_filter_chain() -> None:
+    text = ruleset(scenario(rule("masquerade", hook=Hook.POSTROUTING)), "r2", [])
+    assert "type nat hook postrouting priority srcnat;" in text
+    assert "type filter" not in text
+
+
+def test_no_address_is_translated_in_the_forward_hook() -> None:
+    with pytest.raises(ValueError, match=r"no addresses in forward; move the rule to prerouting"):
+        ruleset(scenario(rule("masquerade")), "r2", [])
+
+
+def test_a_syn_proxy_keeps_the_syn_from_connection_tracking() -> None:
+    untracked, proxied = ruleset(scenario(rule("synproxy")), "r2", []).split("\tchain forward")
+    assert "type filter hook prerouting priority raw;" in untracked
+    assert "\t\ttcp dport 8080 tcp flags & (fin | syn | rst | ack) == syn notrack\n" in untracked
+    assert "synproxy mss" in proxied
+
+
 def test_egress_is_on_every_device_and_leaves_arp_alone() -> None:
     text = ruleset(scenario(rule(match=Match(), hook=Hook.EGRESS)), "r2", ["lo", "to-r1"])
     assert "table netdev fault" in text
@@ -125,6 +180,8 @@ def test_ipv6_neighbour_discovery_passes_before_any_fault(hook: Hook) -> None:
         # Beside the target: longer than the connected route.
         (4, "r3", "blackhole", ("route add blackhole 10.0.0.5",)),
         (6, "r3", "unreachable", ("route add unreachable fd00::5",)),
+        (4, "r2", "back", ("route add 10.0.0.0/24 via 10.9.2.1",)),
+        (6, "r3", "back", ("route add fd00::5 via fd00:9:3::1",)),
     ],
 )
 def test_a_route_fault_beats_the_good_route(family: int, at: str, kind: str, lines: tuple[str, ...]) -> None:

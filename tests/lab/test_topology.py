@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pathprobe.lab import topology
-from pathprobe.net.scenario import Delay, Expectation, Route, Scenario
+from pathprobe.net.scenario import Delay, Expectation, Hook, Match, Route, Rule, Scenario
 
 
 def chain(**fields: Any) -> Scenario:
@@ -91,3 +91,31 @@ def test_only_routers_forward() -> None:
     for node, forwarding in (("client", "0"), ("r1", "1"), ("target", "0")):
         assert topology.settings(chain(), node)["net/ipv4/ip_forward"] == forwarding
         assert topology.settings(chain(family=6), node)["net/ipv6/conf/all/forwarding"] == forwarding
+
+
+def test_a_node_has_its_initial_ttl_on_every_interface_to_come() -> None:
+    scenario = chain(ttl={"r2": 255})
+    names = ["net/ipv6/conf/all/hop_limit", "net/ipv6/conf/default/hop_limit"]
+    assert topology.settings(scenario, "r2")["net/ipv4/ip_default_ttl"] == "255"
+    assert [topology.settings(replace(scenario, family=6), "r2")[name] for name in names] == ["255", "255"]
+    assert "net/ipv4/ip_default_ttl" not in topology.settings(scenario, "r1")
+
+
+def test_a_scenario_s_own_sysctl_overrules_the_lab_s() -> None:
+    name = "net/ipv4/conf/all/rp_filter"
+    scenario = chain(sysctl={"client": {name: "1"}})
+    assert [topology.settings(scenario, node)[name] for node in ("client", "r1")] == ["1", "0"]
+
+
+def test_nobody_on_a_loop_redirects() -> None:
+    looping = chain(routes=(Route(at="r3", kind="back"),))
+    redirects = [topology.settings(looping, node)["net/ipv4/conf/all/send_redirects"] for node in ("r2", "r3")]
+    assert redirects == ["0", "0"]
+    assert "net/ipv4/conf/all/send_redirects" not in topology.settings(chain(), "r3")
+
+
+def test_a_syn_proxy_picks_no_connection_up_in_the_middle() -> None:
+    proxy = Rule(at="r2", hook=Hook.FORWARD, match=Match(protocol="tcp"), action="synproxy")
+    scenario = chain(rules=(proxy,))
+    assert topology.settings(scenario, "r2")["net/netfilter/nf_conntrack_tcp_loose"] == "0"
+    assert "net/netfilter/nf_conntrack_tcp_loose" not in topology.settings(scenario, "r1")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.packet import Raw
 
@@ -29,7 +29,7 @@ def rule(at: str, hook: str, action: str, **match: Any) -> Rule:
     return Rule(at=at, hook=Hook(hook), match=Match(**match or TO_THE_PORT), action=action)
 
 
-def _ip(place: Scenario, ttl: int) -> Any:
+def header(place: Scenario, ttl: int) -> Any:
     destination = place.destination_address
     source = destination if place.destination == "loopback" else place.link_address(0, "left")
     if place.family == 6:
@@ -38,12 +38,12 @@ def _ip(place: Scenario, ttl: int) -> Any:
 
 
 def syn(place: Scenario, *, ttl: int = 64, port: int = 8080, sequence: int = 1000, content: bytes = b"") -> bytes:
-    return bytes(_ip(place, ttl) / TCP(sport=40001, dport=port, seq=sequence, flags="S") / Raw(content))
+    return bytes(header(place, ttl) / TCP(sport=40001, dport=port, seq=sequence, flags="S") / Raw(content))
 
 
 def echo(place: Scenario, *, ttl: int = 64) -> bytes:
     request = ICMPv6EchoRequest(id=7, seq=3, data=b"abc") if place.family == 6 else ICMP(id=7, seq=3) / Raw(b"abc")
-    return bytes(_ip(place, ttl) / request)
+    return bytes(header(place, ttl) / request)
 
 
 def conversation(place: Scenario, *probes: bytes, gap: float = 0.0, seconds: float = 10.0) -> list[Frame]:
@@ -68,7 +68,10 @@ def spoken(octets: bytes) -> str:
     """One packet in words: ``10.9.2.2 11/0 ttl 63``, ``10.0.0.5 RA ttl 61``."""
     packet = parsed(octets)
     body = packet.payload
-    what = str(body.flags) if isinstance(body, TCP) else f"{body.type}/{body.code}"
+    if isinstance(body, TCP):
+        what = str(body.flags)
+    else:
+        what = f"UDP from {body.sport}" if isinstance(body, UDP) else f"{body.type}/{body.code}"
     return f"{packet.src} {what} ttl {packet.hlim if packet.version == 6 else packet.ttl}"
 
 
