@@ -112,7 +112,8 @@ def read_answer(asking: socket.socket) -> Answer:
         if asking.type != socket.SOCK_STREAM:
             return "echo-reply"
         status = asking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        return {0: "syn-ack", errno.ECONNREFUSED: "reset"}[status]
+        # ECONNRESET: the handshake was a proxy's, which then learnt that nothing listens behind it.
+        return {0: "syn-ack", errno.ECONNRESET: "syn-ack", errno.ECONNREFUSED: "reset"}[status]
     # struct sock_extended_err, and the sockaddr of who sent the error (ip(7)).
     extended = next(content for level, kind, content in ancillary if (level, kind) in _RECEIVE_ERRORS.values())
     _, _, type_, code = struct.unpack("=IBBB", extended[:7])

@@ -15,7 +15,7 @@ from pathprobe.lab.network import Lab
 from pathprobe.lab.services import UdpServices
 from pathprobe.net.scenario import Service, ServiceKind
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host", "own_namespace")]
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 
@@ -29,8 +29,8 @@ _LOOPBACK = {4: (socket.AF_INET, "127.0.0.1"), 6: (socket.AF_INET6, "::1")}
 PORT, OTHER = 5353, 5363
 
 
-@pytest.fixture(autouse=True)
-def own_namespace(lab_host: None) -> Iterator[None]:
+@pytest.fixture
+def own_namespace() -> Iterator[None]:
     with Lab(catalogue.load("neighbour-open-v6")) as lab, lab.inside("client"):
         yield
 
