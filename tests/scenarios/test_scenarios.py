@@ -25,9 +25,14 @@ def test_the_simulated_network_gives_the_right_verdict_whatever_the_dice(name: s
         assert differences(scenario, ask_simulated(scenario, seed=seed)) == ()
 
 
+def steady() -> list[str]:
+    """Real dice can not be thrown twice: networks that lose by chance are judged by the simulated ones' seeds."""
+    return [name for name in catalogue.names() if catalogue.load(name).is_steady]
+
+
 @pytest.mark.lab
 @pytest.mark.usefixtures("lab_host")
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", steady())
 def test_the_real_network_gives_the_right_verdict_within_the_budget(name: str) -> None:
     with Lab(catalogue.load(name)) as lab:
         result = ask_live(lab)
