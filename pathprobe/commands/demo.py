@@ -88,7 +88,7 @@ def _on_simulated_network(scenario: Scenario, path: Path) -> None:
 
 
 def _introduce(scenario: Scenario, command: tuple[str, ...]) -> None:
-    click.echo(f"The network: {' - '.join(scenario.nodes)}. The fault: {scenario.summary}.")
+    click.echo(f"The network: {' - '.join(scenario.chain)}. The fault: {scenario.summary}.")
     click.echo(f"\nclient# {' '.join(command)}\n")
 
 

@@ -13,6 +13,7 @@ from pathprobe.core.report import Hop, Result, Target, Verdict
 from pathprobe.engine.diagnose import Options, diagnose, simulate
 from pathprobe.engine.recorder import Recorder
 from pathprobe.lab.network import Lab
+from pathprobe.net.graph import Graph
 from pathprobe.net.scenario import Expectation, Scenario
 
 
@@ -84,13 +85,13 @@ def differences(scenario: Scenario, result: Result) -> tuple[Difference, ...]:
 
 
 def _wrong_addresses(scenario: Scenario, result: Result) -> list[Difference]:
-    """An address must be the one that the named hop has in this network."""
-    location = result.verdict.location
+    """An address must be one that the named hop has in this network."""
+    location, graph = result.verdict.location, Graph(scenario)
     places: list[tuple[str, Hop | None]] = [("last_good", location.last_good), ("first_bad", location.first_bad)]
     if location.device:
         places.append(("device", Hop(ttl=location.device.ttl, address=location.device.address)))
     return [
         Difference(field=f"{name}.address", expected=scenario.hop_address(hop.ttl), got=hop.address)
         for name, hop in places
-        if hop and hop.address and hop.address != scenario.hop_address(hop.ttl)
+        if hop and hop.address and hop.address not in graph.hop_addresses(hop.ttl)
     ]

@@ -26,6 +26,7 @@ from pathprobe.net.actions import (
     SynProxy,
     parse,
 )
+from pathprobe.net.graph import Graph
 from pathprobe.net.scenario import Hook, Match, Route, Rule, Scenario
 
 _PRIORITY = {Hook.PREROUTING: "mangle"}
@@ -192,9 +193,11 @@ def route_lines(scenario: Scenario, fault: Route) -> tuple[str, ...]:
     """
     if fault.kind == "none":
         return ()
-    here = scenario.nodes.index(fault.at)
-    beside_target = here == scenario.routers
-    prefix = scenario.link_address(here, "right") if beside_target else scenario.link_network(scenario.routers)
+    beside_target = fault.at == scenario.chain[scenario.routers]
+    prefix = (
+        scenario.link_address(scenario.routers, "right") if beside_target else scenario.link_network(scenario.routers)
+    )
     if fault.kind == "back":
-        return (f"route add {prefix} via {scenario.link_address(here - 1, 'left')}",)
+        back = Graph(scenario).links_of(fault.at)[0]
+        return (f"route add {prefix} via {back.left_address}",)
     return (f"route add {fault.kind} {prefix}",)

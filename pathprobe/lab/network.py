@@ -81,8 +81,9 @@ class Lab:
                 _write_settings(topology.settings(self.scenario, node))
 
     def _make_links(self, opened: ExitStack) -> None:
-        for (left, right), delay in topology.tun_links(self.scenario).items():
-            opened.callback(TunLink((left, f"to-{right}"), (right, f"to-{left}"), delay).close)
+        for ends, delay in topology.tun_links(self.scenario).items():
+            left, right = (ends.left, f"to-{ends.right}"), (ends.right, f"to-{ends.left}")
+            opened.callback(TunLink(left, right, delay).close)
         # From the client's namespace and not from ours, where an ordinary user may not make links.
         netns.run_ip(self.scenario.nodes[0], self.scenario.family, topology.veths(self.scenario))
 

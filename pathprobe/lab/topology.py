@@ -1,4 +1,4 @@
-"""Which settings, interfaces, addresses and routes turn a scenario's chain into a network?
+"""Which settings, interfaces, addresses and routes turn a scenario into a network?
 
 Pure text: sysctls, and lines for ``ip -batch``. An interface is called after the node at its other
 end (``to-r2``), so that ``ip netns exec r1 tcpdump -ni to-r2`` explains itself.
@@ -7,17 +7,16 @@ end (``to-r2``), so that ``ip netns exec r1 tcpdump -ni to-r2`` explains itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from pathprobe.lab.faults import route_fault, route_lines
+from pathprobe.net.graph import Graph, Way
+from pathprobe.net.layout import Ends
 from pathprobe.net.scenario import Delay, Scenario
 
 
 def devices(scenario: Scenario, node: str) -> tuple[str, ...]:
-    """A node's links, the one that faces the client first."""
-    here = scenario.nodes.index(node)
-    neighbours = (*scenario.nodes[:here][-1:], *scenario.nodes[here + 1 :][:1])
-    return tuple(f"to-{neighbour}" for neighbour in neighbours)
+    """A node's links, those that face the client first."""
+    return tuple(f"to-{link.neighbour(node)}" for link in Graph(scenario).links_of(node))
 
 
 def settings(scenario: Scenario, node: str) -> dict[str, str]:
@@ -38,6 +37,7 @@ def settings(scenario: Scenario, node: str) -> dict[str, str]:
     return (
         ipv4
         | ipv6
+        | (_branch_settings(scenario, node) if scenario.branches else {})
         | _ttl_settings(scenario, node)
         | _fault_settings(scenario, node)
         | dict(scenario.sysctl.get(node, {}))
@@ -65,6 +65,19 @@ def _fault_settings(scenario: Scenario, node: str) -> dict[str, str]:
     return settings
 
 
+def _branch_settings(scenario: Scenario, node: str) -> dict[str, str]:
+    """How a node spreads flows over several next hops: by addresses, protocol and ports (ICMP has none: addresses).
+
+    Not with policy 1, which is the same on paper: it takes the hash that a sending socket left in the packet
+    (skb->l4_hash in fib_multipath_hash), veth passes that on as no wire does, and TCP's is new in each connection.
+    """
+    # Source and destination address, protocol, source and destination port: FIB_MULTIPATH_HASH_FIELD_*, <net/ip_fib.h>.
+    policy = {"fib_multipath_hash_policy": "3", "fib_multipath_hash_fields": str(0b110111)}
+    # With the seed that all namespaces share, every branch would split the flows in the same way (Linux 6.11).
+    seed = {"net/ipv4/fib_multipath_hash_seed": str(scenario.nodes.index(node) + 1)}
+    return {f"net/{ip}/{name}": value for ip in ("ipv4", "ipv6") for name, value in policy.items()} | seed
+
+
 def _ipv6_settings(forwarding: str) -> dict[str, str]:
     # No duplicate address detection, router discovery or generated addresses: the network is ready
     # as soon as it is built, and a capture holds nothing but what was asked for.
@@ -80,23 +93,24 @@ def _ipv6_settings(forwarding: str) -> dict[str, str]:
 
 
 def _ends(scenario: Scenario) -> tuple[str, str]:
-    return scenario.nodes[0], scenario.nodes[-1]
+    return scenario.chain[0], scenario.chain[-1]
 
 
 def veths(scenario: Scenario) -> Iterator[str]:
     """The lines that make every Ethernet link; a tun link is made by whoever holds its descriptors."""
     without_ethernet = tun_links(scenario)
-    for left, right in pairwise(scenario.nodes):
-        if (left, right) not in without_ethernet:
+    for ends in scenario.layout.links:
+        if ends not in without_ethernet:
+            left, right = ends.left, ends.right
             yield f"link add to-{right} netns {left} type veth peer name to-{left} netns {right}"
 
 
-def tun_links(scenario: Scenario) -> dict[tuple[str, str], Delay | None]:
+def tun_links(scenario: Scenario) -> dict[Ends, Delay | None]:
     """The links that a process of ours carries, and what it does to them: veth knows no delay."""
-    links = {(left, right): f"{left}-{right}" for left, right in pairwise(scenario.nodes)}
+    links = scenario.layout.links
     delays = {delay.on: delay for delay in scenario.delays}
-    own = scenario.nodes[:2] if scenario.link == "tun" else None
-    return {ends: delays.get(name) for ends, name in links.items() if ends == own or name in delays}
+    own = links[0] if scenario.link == "tun" else None
+    return {ends: delays.get(ends.name) for ends in links if ends == own or ends.name in delays}
 
 
 def configuration(scenario: Scenario, node: str) -> Iterator[str]:
@@ -105,51 +119,52 @@ def configuration(scenario: Scenario, node: str) -> Iterator[str]:
         yield f"link set {device} up"
     if scenario.family == 6:
         yield from _link_local_addresses(scenario, node)
-    if scenario.target_up or node != scenario.nodes[-1]:
+    if scenario.target_up or node != scenario.chain[-1]:
         yield from _addresses(scenario, node)
         yield from _routes(scenario, node)
 
 
 def _link_local_addresses(scenario: Scenario, node: str) -> Iterator[str]:
     # Who forwards a packet solicits its neighbour from one of these (RFC 4861 section 7.2.2).
-    for device, (_, side) in _ends_of_links(scenario, node):
-        yield f"address add fe80::{1 if side == 'left' else 2}/64 dev {device} nodad"
+    for link in Graph(scenario).links_of(node):
+        yield f"address add fe80::{1 if node == link.ends.left else 2}/64 dev to-{link.neighbour(node)} nodad"
 
 
 def _addresses(scenario: Scenario, node: str) -> Iterator[str]:
     nodad = " nodad" if scenario.family == 6 else ""
-    for device, (link, side) in _ends_of_links(scenario, node):
-        length = scenario.link_network(link).split("/")[1]
+    for link in Graph(scenario).links_of(node):
         # An address brings a connected route, which the fault says is missing.
-        routeless = " noprefixroute" if link == scenario.routers and _has_no_route(scenario, node) else ""
-        yield f"address add {scenario.link_address(link, side)}/{length} dev {device}{nodad}{routeless}"
-
-
-def _ends_of_links(scenario: Scenario, node: str) -> Iterator[tuple[str, tuple[int, str]]]:
-    """Each device of a node, with the number of its link and the side on which the node stands."""
-    here = scenario.nodes.index(node)
-    ends = [(here - 1, "right"), (here, "left")]
-    return zip(devices(scenario, node), (end for end in ends if 0 <= end[0] <= scenario.routers), strict=True)
+        missing = _leads_to_target(scenario, link.network) and _has_no_route(scenario, node)
+        routeless = " noprefixroute" if missing else ""
+        yield f"address add {link.address(node)}/{link.length} dev to-{link.neighbour(node)}{nodad}{routeless}"
 
 
 def _routes(scenario: Scenario, node: str) -> Iterator[str]:
     """Explicit prefixes everywhere; a default route on the ends only, so that a router can truly have no route."""
-    here, fault = scenario.nodes.index(node), route_fault(scenario, node)
+    fault, graph = route_fault(scenario, node), Graph(scenario)
     if fault is not None:
         yield from route_lines(scenario, fault)
-    for link in range(scenario.routers + 1):
-        faulty = fault is not None and link == scenario.routers
-        if link not in (here - 1, here) and not faulty:
-            yield f"route add {scenario.link_network(link)} via {_gateway(scenario, here, link)}"
+    for way in graph.ways(node):
+        if fault is None or not _leads_to_target(scenario, way.network):
+            yield f"route add {way.network} {_through(way, node)}"
     if node in _ends(scenario) and scenario.routers > 0 and not _has_no_route(scenario, node):
-        yield f"route add default via {_gateway(scenario, here, scenario.routers if here == 0 else 0)}"
+        farthest = graph.links[scenario.routers if node == scenario.chain[0] else 0]
+        yield f"route add default {_through(graph.way_to(node, farthest), node)}"
+
+
+def _through(way: Way, node: str) -> str:
+    """The gateways of a way; the kernel spreads flows evenly over several."""
+    source = f"src {way.source} " if way.source else ""
+    gateways = [f"via {link.address(link.neighbour(node))}" for link in way.links]
+    if len(gateways) == 1:
+        return f"{source}{gateways[0]}"
+    return source + " ".join(f"nexthop {gateway}" for gateway in gateways)
+
+
+def _leads_to_target(scenario: Scenario, network: str) -> bool:
+    return network == scenario.link_network(scenario.routers)
 
 
 def _has_no_route(scenario: Scenario, node: str) -> bool:
     fault = route_fault(scenario, node)
     return fault is not None and fault.kind == "none"
-
-
-def _gateway(scenario: Scenario, here: int, link: int) -> str:
-    """The neighbour of node number ``here`` that is nearer to a link."""
-    return scenario.link_address(here - 1, "left") if link < here else scenario.link_address(here, "right")

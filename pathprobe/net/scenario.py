@@ -5,6 +5,8 @@ It is read once and used three times: simulated, built from real namespaces, rec
 
 Addresses (v4 | v6): hop k of the chain answers from 10.9.1.1, 10.9.2.2, 10.9.3.2 ... | fd00:9:k::1, ::2;
 the target is 10.0.0.5 | fd00::5, the client 10.9.1.9 | fd00:9:1::9 (10.0.0.9 | fd00::9 without routers).
+A hop may have twins and answers may take another way back (net.layout): twin b of hop k answers from 10.11.k.2 |
+fd00:b:k::2, twin c from 10.12.k.2 | fd00:c:k::2 and so on; router k of the way back from 10.8.k.2 | fd00:8:k::2.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 from pathprobe.net.actions import Limit, Lose, parse
+from pathprobe.net.layout import Branch, Layout, WayBack
 
 
 class Hook(StrEnum):
@@ -139,16 +141,18 @@ class Scenario:
     ttl: Mapping[str, int] = field(default_factory=dict)
     sysctl: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     delays: tuple[Delay, ...] = ()
-    nodes: tuple[str, ...] = field(init=False)
+    branches: tuple[Branch, ...] = ()
+    way_back: WayBack | None = None
+    layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
-        chain = ("client", *(f"r{k}" for k in range(1, self.routers + 1)), "target")
-        object.__setattr__(self, "nodes", chain)
+        layout = Layout(routers=self.routers, branches=self.branches, way_back=self.way_back)
+        object.__setattr__(self, "layout", layout)
         named = (*(rule.at for rule in self.rules), *(route.at for route in self.routes), *self.ttl, *self.sysctl)
         for node in (*named, self.serving):
-            if node not in chain:
-                raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(chain)}")
-        links = [f"{left}-{right}" for left, right in pairwise(chain)]
+            if node not in self.nodes:
+                raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(self.nodes)}")
+        links = [ends.name for ends in layout.links]
         for on in (delay.on for delay in self.delays):
             if on not in links:
                 raise ValueError(f"{self.name}: no link {on!r}; there are {', '.join(links)}")
@@ -181,11 +185,21 @@ class Scenario:
         return not self.sysctl
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """Every node's name, the chain's first."""
+        return self.layout.nodes
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The names of the nodes from the client to the target."""
+        return self.layout.chain
+
+    @property
     def destination_address(self) -> str:
         """The address that is asked about: that of the destination node which faces the client."""
         if self.destination == "loopback":
             return "127.0.0.1" if self.family == 4 else "::1"
-        position = self.nodes.index(self.destination)
+        position = self.chain.index(self.destination)
         return self.link_address(0, "left") if position == 0 else self.link_address(position - 1, "right")
 
     @property
@@ -211,7 +225,7 @@ class Scenario:
         return prefix[:-1] + str(host) if self.family == 4 else prefix + str(host)
 
     def hop_address(self, ttl: int) -> str:
-        """The address from which the hop ``ttl`` answers (the target itself at routers + 1).
+        """The address from which the hop ``ttl`` answers (the target itself at routers + 1); its twins have others.
 
         At the distance that is expected it is the destination's, whatever hides hops or answers in its name.
         """
@@ -255,6 +269,8 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
             services=services,
             expect=expect,
             delays=_delays(table),
+            branches=tuple(Branch(**branch) for branch in table.pop("branch", ())),
+            way_back=_way_back(table, table.pop("return", None)),
             listen=tuple(table.pop("listen", (8080,))),
             **table,
         )
@@ -267,6 +283,14 @@ def _delays(table: dict[str, Any]) -> tuple[Delay, ...]:
     if not isinstance(table.get("link"), list):
         return ()
     return tuple(Delay(**link) for link in table.pop("link"))
+
+
+def _way_back(table: dict[str, Any], settings: dict[str, Any] | None) -> WayBack | None:
+    if settings is None:
+        return None
+    last_router = f"r{table.get('routers', 3)}"
+    given = {{"from": "leaves", "to": "joins"}.get(name, name): value for name, value in settings.items()}
+    return WayBack(**{"leaves": last_router, **given})
 
 
 def _rule(table: dict[str, Any], family: int) -> Rule:

@@ -66,7 +66,7 @@ class SimulatedNetwork:
 
     def __init__(self, scenario: Scenario, *, link_delay: float = 50e-6, jitter: float = 0.0, seed: int = 0) -> None:
         self.epoch = EPOCH
-        self._nodes = nodes(scenario)
+        self._nodes = nodes(scenario, seed)
         self._interface = "tun0" if scenario.link == "tun" else "eth0"
         self._link_delay = link_delay
         self._jitter = jitter
@@ -212,7 +212,5 @@ class SimulatedNetwork:
 
 def _delays(scenario: Scenario) -> dict[frozenset[int], tuple[float, float]]:
     """The positions at a link's ends -> delay and jitter, seconds."""
-    return {
-        frozenset(map(scenario.nodes.index, delay.on.split("-"))): (delay.delay_ms / 1000, delay.jitter_ms / 1000)
-        for delay in scenario.delays
-    }
+    ends = {ends.name: frozenset(map(scenario.nodes.index, (ends.left, ends.right))) for ends in scenario.layout.links}
+    return {ends[delay.on]: (delay.delay_ms / 1000, delay.jitter_ms / 1000) for delay in scenario.delays}

@@ -14,9 +14,10 @@ Checked against Linux 6.18 in network namespaces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from pathprobe.core.packets import Tcp, TcpFlags
@@ -34,6 +35,7 @@ from pathprobe.net.actions import (
     SynProxy,
     parse,
 )
+from pathprobe.net.graph import Graph, Way
 from pathprobe.net.scenario import Hook, Rule, Scenario, ServiceKind
 from pathprobe.net.simulated_mangling import mangled
 from pathprobe.net.simulated_memory import Memory
@@ -45,6 +47,7 @@ from pathprobe.net.simulated_packets import (
     forwarded,
     icmp_error,
     port_unreachable,
+    quoted,
     read_tcp,
     reset,
     syn_ack,
@@ -118,16 +121,27 @@ _NEIGHBOUR_FAILED = {4: (3, 1), 6: (1, 3)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The way to a network: over one of ``gateways``, or without any on a link of one's own.
+
+    ``source`` is the address from which the node itself speaks to it.
+    """
+
+    network: IPv4Network | IPv6Network
+    gateways: tuple[str, ...]
+    source: str
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One machine of the chain. ``near`` is its address towards the client, ``far`` the one towards the target."""
+    """One machine. ``neighbours`` are the addresses on its links and the positions where they are."""
 
     position: int
-    near: str
-    far: str
     addresses: frozenset[str]
-    neighbours: frozenset[str]
-    networks: tuple[IPv4Network | IPv6Network, ...]
-    fault: Fault | None
+    neighbours: Mapping[str, int]
+    routes: tuple[Route, ...]
+    spread: bytes
     rules: Mapping[Hook, tuple[Rule, ...]]
     listening: frozenset[int]
     services: Mapping[int, ServiceKind]
@@ -139,63 +153,71 @@ class Node:
         if isinstance(passed, Ended):
             return passed
         packet = passed
-        to = self._route(packet.destination)
-        if isinstance(to, Fault):
-            message = _ROUTE_ERRORS[packet.version].get(to)
-            return Ended(answer=self._error(packet, message) if message else None, by_route=True)
-        if to == self.position:
+        if packet.destination in self.addresses:
             passed = self._pass(Hook.INPUT, packet, memory)
             return passed if isinstance(passed, Ended) else Ended(answer=self._made(self._host_answer(passed)))
-        return self._forward(packet, to, memory)
+        via = self._route(packet, packet)
+        if isinstance(via, Fault):
+            message = _ROUTE_ERRORS[packet.version].get(via)
+            return Ended(answer=self._error(packet, message) if message else None, by_route=True)
+        return self._forward(packet, via, memory)
 
     def emit(self, packet: Datagram, memory: Memory) -> Step:
         """What becomes of a packet that this node made."""
-        to = self._route(packet.destination)
-        if isinstance(to, Fault):
-            return Ended(error=_ROUTE_ERRNO[to])
+        # An ICMP error takes the way of its cause (icmp_route_lookup, icmp6_send), where there are several.
+        via = self._route(packet, quoted(packet) or packet)
+        if isinstance(via, Fault):
+            return Ended(error=_ROUTE_ERRNO[via])
         passed = self._pass(Hook.OUTPUT, packet, memory)
-        return passed if isinstance(passed, Ended) else self._leave(passed, to, memory)
+        return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
 
     def give_up(self, packet: Datagram) -> Ended:
         """What becomes of a packet that waited for a neighbour in vain."""
         return Ended(answer=self._error(packet, _NEIGHBOUR_FAILED[packet.version]))
 
-    def _forward(self, packet: Datagram, to: int, memory: Memory) -> Step:
+    def _forward(self, packet: Datagram, via: str, memory: Memory) -> Step:
         if packet.ttl <= 1:
             return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version]))
         passed = self._pass(Hook.FORWARD, forwarded(packet), memory)
-        return passed if isinstance(passed, Ended) else self._leave(passed, to, memory)
+        return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
 
-    def _leave(self, packet: Datagram, to: int, memory: Memory) -> Step:
+    def _leave(self, packet: Datagram, via: str, memory: Memory) -> Step:
         passed = self._pass(Hook.POSTROUTING, packet, memory)
         if isinstance(passed, Ended):
             return passed
         packet = passed
-        if to == self.position:
-            return Onward(packet=packet, to=to)
-        if self._link(packet.destination) in self._links and packet.destination not in self.neighbours:
+        if via in self.addresses:
+            return Onward(packet=packet, to=self.position)
+        if via not in self.neighbours:
             return Unresolved(packet=packet)
         passed = self._pass(Hook.EGRESS, packet, memory)
-        return passed if isinstance(passed, Ended) else Onward(packet=passed, to=to)
+        return passed if isinstance(passed, Ended) else Onward(packet=passed, to=self.neighbours[via])
 
-    def _route(self, destination: str) -> int | Fault:
-        """The position that is next on the way (its own: it is for this node), or why there is none."""
-        if destination in self.addresses:
-            return self.position
-        link = self._link(destination)
-        if link is None:
+    def _route(self, packet: Datagram, flow: Datagram) -> str | Fault:
+        """The address that is next on the way, one's own or a neighbour's, or why there is none."""
+        if packet.destination in self.addresses:
+            return packet.destination
+        route = self._lookup(packet.destination)
+        if route is None:
             return Fault.NONE
-        if self.fault and link == len(self.networks) - 1:
-            return self.position - 1 if self.fault is Fault.BACK else self.fault
-        return self.position + 1 if link >= self.position else self.position - 1
+        if route.fault:
+            return route.fault
+        if not route.gateways:
+            return packet.destination
+        return route.gateways[self._hash(flow) % len(route.gateways)]
 
-    @property
-    def _links(self) -> tuple[int, int]:
-        return self.position - 1, self.position
-
-    def _link(self, address: str) -> int | None:
+    def _lookup(self, address: str) -> Route | None:
         parsed = ip_address(address)
-        return next((index for index, network in enumerate(self.networks) if parsed in network), None)
+        return next((route for route in self.routes if parsed in route.network), None)
+
+    def _hash(self, packet: Datagram) -> int:
+        """What a flow's packets have in common: addresses, protocol, ports (fib_multipath_custom_hash_outer).
+
+        ICMP has no ports: all echo between two addresses goes the same way, whatever its identifier.
+        A checksum would not do: it is linear, and all branches would split the flows alike.
+        """
+        fields = (packet.source, packet.destination, packet.protocol, packet.ports)
+        return int.from_bytes(blake2b(repr(fields).encode(), key=self.spread, digest_size=4).digest(), "big")
 
     def _pass(self, hook: Hook, packet: Datagram, memory: Memory) -> Datagram | Ended:
         """The packet as the rules of one hook let it go, or how they end it."""
@@ -258,9 +280,8 @@ class Node:
         return icmp_error(packet, source=source, type_=message[0], code=message[1])
 
     def _facing(self, address: str) -> str:
-        if address in self.addresses:
-            return address
-        return self.far if self._route(address) == self.position + 1 else self.near
+        route = None if address in self.addresses else self._lookup(address)
+        return route.source if route else address
 
     def _host_answer(self, packet: Datagram) -> Datagram | None:
         """What the machine's own TCP and ICMP say. It holds no connections: only a SYN to a listener is welcome."""
@@ -298,26 +319,26 @@ def _ends(rule: Rule, action: Action, memory: Memory) -> bool:
             return not isinstance(action, Nat)
 
 
-def nodes(scenario: Scenario) -> tuple[Node, ...]:
-    """The machines of a scenario, the client first. Raises ValueError for a rule that nft would not take."""
+def nodes(scenario: Scenario, seed: int = 0) -> tuple[Node, ...]:
+    """The machines of a scenario, the client first. Raises ValueError for a rule that nft would not take.
+
+    ``seed`` decides which flows take which branch.
+    """
     for rule in scenario.rules:
         check(rule, scenario.family)
-    return tuple(_node(scenario, position) for position in range(len(scenario.nodes)))
+    graph = Graph(scenario)
+    return tuple(_node(scenario, graph, name, seed) for name in scenario.nodes)
 
 
-def _node(scenario: Scenario, position: int) -> Node:
-    name, last = scenario.nodes[position], scenario.routers + 1
-    near = scenario.link_address(max(position - 1, 0), "left" if position == CLIENT else "right")
-    far = scenario.link_address(min(position, scenario.routers), "right" if position == last else "left")
+def _node(scenario: Scenario, graph: Graph, name: str, seed: int) -> Node:
+    own = {link.address(name) for link in graph.links_of(name)}
     hooks = {hook: tuple(rule for rule in scenario.rules if (rule.at, rule.hook) == (name, hook)) for hook in Hook}
     return Node(
-        position=position,
-        near=near,
-        far=far,
-        addresses=frozenset({near, far, "127.0.0.1" if scenario.family == 4 else "::1"}),
-        neighbours=_neighbours(scenario, position),
-        networks=tuple(ip_network(scenario.link_network(index)) for index in range(last)),
-        fault=next((Fault(route.kind) for route in scenario.routes if route.at == name), None),
+        position=scenario.nodes.index(name),
+        addresses=frozenset({*own, "127.0.0.1" if scenario.family == 4 else "::1"}),
+        neighbours=_neighbours(scenario, graph, name),
+        routes=tuple(_routes(scenario, graph, name)),
+        spread=f"{seed} {name}".encode(),
         rules=hooks,
         listening=frozenset(scenario.listen if name == scenario.serving else ()),
         services={service.port: service.kind for service in scenario.services if name == scenario.serving},
@@ -325,9 +346,28 @@ def _node(scenario: Scenario, position: int) -> Node:
     )
 
 
-def _neighbours(scenario: Scenario, position: int) -> frozenset[str]:
+def _neighbours(scenario: Scenario, graph: Graph, name: str) -> dict[str, int]:
     """The addresses that answer on the node's links."""
-    found = {scenario.link_address(position - 1, "left")} if position > CLIENT else set()
-    if position < scenario.routers or (position == scenario.routers and scenario.target_up):
-        found.add(scenario.link_address(position, "right"))
-    return frozenset(found)
+    others = {link.neighbour(name): link for link in graph.links_of(name)}
+    if not scenario.target_up:
+        others.pop(scenario.chain[-1], None)
+    return {link.address(other): scenario.nodes.index(other) for other, link in others.items()}
+
+
+def _routes(scenario: Scenario, graph: Graph, name: str) -> Iterator[Route]:
+    fault = next((Fault(route.kind) for route in scenario.routes if route.at == name), None)
+    target = ip_network(scenario.link_network(scenario.routers))
+    own = [Way(network=link.network, links=(), source=link.address(name)) for link in graph.links_of(name)]
+    for way in (*own, *graph.ways(name)):
+        route = Route(
+            network=ip_network(way.network),
+            gateways=tuple(link.address(link.neighbour(name)) for link in way.links),
+            source=way.source or way.links[0].address(name),
+        )
+        yield (
+            _broken(route, fault, graph.links_of(name)[0].left_address) if fault and route.network == target else route
+        )
+
+
+def _broken(route: Route, fault: Fault, back: str) -> Route:
+    return replace(route, gateways=(back,)) if fault is Fault.BACK else replace(route, fault=fault)

@@ -29,6 +29,7 @@ _DONT_FRAGMENT = 0x4000
 _QUOTE_ROOM = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}
 #: IPv4 errors travel as "internetwork control" (RFC 1812 section 4.3.2.5); Linux leaves IPv6 ones unmarked.
 _ERROR_TRAFFIC_CLASS = {4: 0xC0, 6: 0}
+_ICMP_HEADER_LENGTH = 8
 _ICMP = {4: Protocol.ICMP, 6: Protocol.ICMPV6}
 _ECHO_REQUEST = {4: 8, 6: 128}
 _ECHO_REPLY = {4: 0, 6: 129}
@@ -147,6 +148,16 @@ def icmp_error(packet: Datagram, *, source: str, type_: int, code: int) -> Datag
     message = struct.pack("!BBHL", type_, code, 0, 0) + quote
     traffic_class = _ERROR_TRAFFIC_CLASS[packet.version]
     return _datagram(source, packet.source, _ICMP[packet.version], message, traffic_class)
+
+
+def quoted(packet: Datagram) -> Datagram | None:
+    """The packet that an ICMP error is about, as far as it is quoted; None without one."""
+    if not packet.is_icmp_error:
+        return None
+    try:
+        return read(packet.payload[_ICMP_HEADER_LENGTH:])
+    except ValueError:
+        return None
 
 
 def port_unreachable(packet: Datagram) -> Datagram | None:

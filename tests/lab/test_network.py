@@ -1,48 +1,40 @@
 """Namespaces do to packets what their scenario says, and leave nothing behind.
 
-The probes here are the kernel's own: connect() and ping sockets with a TTL and an error queue
-(ip(7), IP_RECVERR). So the lab is judged without the code that it is there to judge.
+The probes here are the kernel's own (kernel_probes).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from pathprobe.core.icmp import Meaning, explain
 from pathprobe.lab import catalogue, netns
 from pathprobe.lab.network import Lab
-from pathprobe.net.scenario import Delay, Expectation, Hook, Match, Route, Rule, Scenario
+from pathprobe.net.scenario import Delay, Hook, Match, Route, Rule, Scenario
+from tests.lab.kernel_probes import (
+    FAMILY,
+    FULL_TTL,
+    IcmpError,
+    answer,
+    chain,
+    expired_at,
+    is_silent,
+    raw_tcp,
+)
 
 pytestmark = pytest.mark.lab
 
 #: Before the fixture below makes anybody root of a user namespace.
 STARTED_AS_ROOT = os.geteuid() == 0
-
-#: Seconds. Nothing here takes long; it only bounds the wait of a failing test.
-PATIENCE = 5.0
-FULL_TTL, CLOSED_PORT = 64, 9
-
-# <linux/in.h>, <linux/in6.h>; Python 3.11 does not name them.
-_RECEIVE_ERRORS = {4: (socket.IPPROTO_IP, 11), 6: (socket.IPPROTO_IPV6, 25)}
-_TTL = {
-    4: (socket.IPPROTO_IP, socket.IP_TTL),
-    6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS),
-}
-_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-_ECHO = {4: (socket.IPPROTO_ICMP, 8), 6: (socket.IPPROTO_ICMPV6, 128)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,82 +54,6 @@ def packaged(name: str) -> Scenario:
     if scenario.link == "tun" and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         give_up("this user may not open /dev/net/tun")
     return scenario
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpError:
-    """An ICMP error that the kernel queued for a socket."""
-
-    type: int
-    code: int
-    source: str
-
-
-Answer = IcmpError | str
-
-
-def chain(**fields: Any) -> Scenario:
-    return replace(Scenario(name="x", summary="", family=4, expect=Expectation(state="open")), **fields)
-
-
-@contextmanager
-def probe(scenario: Scenario, ttl: int, port: int | None) -> Iterator[socket.socket]:
-    """A SYN to ``port``, or an echo request when it is None, on its way with this TTL."""
-    family = scenario.family
-    protocol, echo_request = _ECHO[family]
-    kind, number = (socket.SOCK_DGRAM, protocol) if port is None else (socket.SOCK_STREAM, 0)
-    with socket.socket(_FAMILY[family], kind, number) as asking:
-        asking.setblocking(False)
-        asking.setsockopt(*_RECEIVE_ERRORS[family], 1)
-        asking.setsockopt(*_TTL[family], ttl)
-        if port is None:
-            asking.sendto(struct.pack("!BBHHH", echo_request, 0, 0, 0, 1), (scenario.destination_address, 0))
-        else:
-            status = asking.connect_ex((scenario.destination_address, port))
-            assert status in (0, errno.EINPROGRESS), errno.errorcode[status]
-        yield asking
-
-
-def has_answer(asking: socket.socket, patience: float) -> bool:
-    poll = select.poll()
-    poll.register(asking, select.POLLOUT if asking.type == socket.SOCK_STREAM else select.POLLIN)
-    return bool(poll.poll(patience * 1000))
-
-
-def read_answer(asking: socket.socket) -> Answer:
-    """syn-ack, reset, echo-reply, or the ICMP error."""
-    try:
-        _, ancillary, _, _ = asking.recvmsg(1024, 1024, socket.MSG_ERRQUEUE)
-    except BlockingIOError:
-        if asking.type != socket.SOCK_STREAM:
-            return "echo-reply"
-        status = asking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        # ECONNRESET: the handshake was a proxy's, which then learnt that nothing listens behind it.
-        return {0: "syn-ack", errno.ECONNRESET: "syn-ack", errno.ECONNREFUSED: "reset"}[status]
-    # struct sock_extended_err, and the sockaddr of who sent the error (ip(7)).
-    extended = next(content for level, kind, content in ancillary if (level, kind) in _RECEIVE_ERRORS.values())
-    _, _, type_, code = struct.unpack("=IBBB", extended[:7])
-    offender = extended[16:]
-    version = 4 if struct.unpack("=H", offender[:2])[0] == socket.AF_INET else 6
-    address = offender[4:8] if version == 4 else offender[8:24]
-    return IcmpError(type_, code, socket.inet_ntop(_FAMILY[version], address))
-
-
-def answer(scenario: Scenario, ttl: int = FULL_TTL, port: int | None = 8080) -> Answer:
-    with probe(scenario, ttl, port) as asking:
-        assert has_answer(asking, PATIENCE), f"nothing came for port {port} at TTL {ttl}"
-        return read_answer(asking)
-
-
-def is_silent(scenario: Scenario, ttl: int, *, control_ttl: int = FULL_TTL) -> bool:
-    """No answer, although one came to a control that was sent later: nothing has to be waited for."""
-    with probe(scenario, ttl, scenario.port) as asking:
-        answer(scenario, control_ttl, CLOSED_PORT)
-        return not has_answer(asking, 0)
-
-
-def expired_at(scenario: Scenario, ttl: int) -> IcmpError:
-    return IcmpError({4: 11, 6: 3}[scenario.family], 0, scenario.hop_address(ttl))
 
 
 def expecting(*mechanisms: str) -> list[str]:
@@ -209,13 +125,6 @@ def test_a_forged_reset_has_come_as_far_as_from_its_maker(router: int) -> None:
         assert listening.recv(1024)[ttl_byte] == FULL_TTL - (router - 1)
 
 
-@contextmanager
-def raw_tcp(family: int) -> Iterator[socket.socket]:
-    with socket.socket(_FAMILY[family], socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
-        raw.settimeout(PATIENCE)
-        yield raw
-
-
 @pytest.mark.parametrize("name", ["local-output-drop", "local-output-drop-v6"])
 def test_the_kernel_tells_a_raw_sender_of_an_output_rule(name: str) -> None:
     scenario = packaged(name)
@@ -227,7 +136,7 @@ def test_the_kernel_tells_a_raw_sender_of_an_output_rule(name: str) -> None:
 @pytest.mark.parametrize("name", ["local-no-route", "local-no-route-v6"])
 def test_a_host_without_a_route_says_so_itself(name: str) -> None:
     scenario = packaged(name)
-    with Lab(scenario) as lab, lab.inside("client"), socket.socket(_FAMILY[scenario.family]) as asking:
+    with Lab(scenario) as lab, lab.inside("client"), socket.socket(FAMILY[scenario.family]) as asking:
         assert asking.connect_ex((scenario.destination_address, 8080)) == errno.ENETUNREACH
 
 
@@ -284,7 +193,7 @@ def test_a_rule_for_everything_leaves_neighbours_findable(match: Match) -> None:
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_slow_link_takes_at_least_its_delay(family: int) -> None:
     scenario = chain(family=family, delays=(Delay(on="client-r1", delay_ms=40, jitter_ms=10),))
-    with Lab(scenario) as lab, lab.inside("client"), socket.socket(_FAMILY[family]) as asking:
+    with Lab(scenario) as lab, lab.inside("client"), socket.socket(FAMILY[family]) as asking:
         asking.connect((scenario.destination_address, 8080))
         assert round_trip(asking) >= 0.08
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from pathprobe.lab import topology
+from pathprobe.net.layout import Branch, WayBack
 from pathprobe.net.scenario import Delay, Expectation, Hook, Match, Route, Rule, Scenario
+
+FORK = Branch(at="r2")
 
 
 def chain(**fields: Any) -> Scenario:
@@ -34,9 +37,13 @@ def test_a_tun_link_is_not_made_by_ip() -> None:
 
 def test_a_slow_link_is_a_tun_link() -> None:
     slow = Delay(on="r1-r2", delay_ms=5)
-    assert topology.tun_links(chain(delays=(slow,))) == {("r1", "r2"): slow}
-    assert topology.tun_links(chain(delays=(slow,), link="tun")) == {("client", "r1"): None, ("r1", "r2"): slow}
+    assert tun_links(chain(delays=(slow,))) == {"r1-r2": slow}
+    assert tun_links(chain(delays=(slow,), link="tun")) == {"client-r1": None, "r1-r2": slow}
     assert not [line for line in topology.veths(chain(delays=(slow,))) if "to-r2 netns r1" in line]
+
+
+def tun_links(scenario: Scenario) -> dict[str, Delay | None]:
+    return {ends.name: delay for ends, delay in topology.tun_links(scenario).items()}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,37 @@ def test_a_node_has_the_addresses_of_its_links(fields: dict[str, Any], node: str
 def test_a_node_knows_every_network_by_its_prefix(fault: Route | None, node: str, routes: list[str]) -> None:
     scenario = chain(routers=2, routes=(fault,) if fault else ())
     assert lines(scenario, node, "route") == [f"route add {route}" for route in routes]
+
+
+@pytest.mark.parametrize(
+    ("fields", "node", "route"),
+    [
+        ({"branches": (FORK,)}, "r1", "10.0.0.0/24 nexthop via 10.9.2.2 nexthop via 10.11.2.2"),
+        ({"branches": (FORK,)}, "r2b", "10.0.0.0/24 via 10.11.102.2"),
+        ({"branches": (FORK,)}, "r2b", "10.9.1.0/24 via 10.11.2.1"),
+        ({"branches": (FORK,)}, "r3", "10.9.1.0/24 src 10.9.3.2 via 10.9.3.1"),
+        (
+            {"branches": (replace(FORK, both_ways=True),)},
+            "r3",
+            "10.9.1.0/24 src 10.9.3.2 nexthop via 10.9.3.1 nexthop via 10.11.102.1",
+        ),
+        ({"branches": (FORK,), "family": 6}, "r1", "fd00::/64 nexthop via fd00:9:2::2 nexthop via fd00:b:2::2"),
+        ({"branches": (replace(FORK, at="r3"),)}, "r3b", "10.0.0.0/24 via 10.11.103.2"),
+        ({"branches": (replace(FORK, at="r3"),)}, "target", "default src 10.0.0.5 via 10.0.0.1"),
+        ({"way_back": WayBack(leaves="r3", routers=2)}, "r3", "10.9.1.0/24 src 10.9.3.2 via 10.8.3.1"),
+        ({"way_back": WayBack(leaves="r3", routers=2)}, "b2", "10.9.1.0/24 via 10.8.2.1"),
+        ({"way_back": WayBack(leaves="r3", routers=2)}, "b2", "10.0.0.0/24 via 10.8.3.2"),
+    ],
+)
+def test_a_branch_and_a_way_back_are_routes(fields: dict[str, Any], node: str, route: str) -> None:
+    assert f"route add {route}" in lines(chain(**fields), node, "route")
+
+
+def test_flows_are_spread_by_ports_and_not_alike_everywhere() -> None:
+    one, other = (topology.settings(chain(branches=(FORK,)), node) for node in ("r1", "r2"))
+    assert one["net/ipv4/fib_multipath_hash_policy"] == one["net/ipv6/fib_multipath_hash_policy"] == "3"
+    assert one["net/ipv4/fib_multipath_hash_seed"] != other["net/ipv4/fib_multipath_hash_seed"]
+    assert not [name for name in topology.settings(chain(), "r1") if "multipath" in name]
 
 
 def test_neighbours_need_no_routes() -> None:
