@@ -41,6 +41,7 @@ _NEIGHBOUR_DISCOVERY = (
 _L4_NAMES = {4: {"icmp": "icmp"}, 6: {"icmp": "ipv6-icmp"}}
 _ICMP = {4: "icmp", 6: "icmpv6"}
 _ICMP_TYPES = {"unreachable": "destination-unreachable"}
+_TOO_BIG = {4: "destination-unreachable icmp code frag-needed", 6: "packet-too-big"}
 _IP = {4: "ip", 6: "ip6"}
 #: nft's names of the fields that an action sets.
 _FIELDS = {
@@ -133,7 +134,8 @@ def _conditions(match: Match, family: int) -> list[str]:
     if match.protocol is not None and not conditions:
         conditions.append(f"meta l4proto {_L4_NAMES[family].get(match.protocol, match.protocol)}")
     if match.icmp is not None:
-        conditions.append(f"{_ICMP[family]} type {_ICMP_TYPES.get(match.icmp, match.icmp)}")
+        type_ = _TOO_BIG[family] if match.icmp == "too-big" else _ICMP_TYPES.get(match.icmp, match.icmp)
+        conditions.append(f"{_ICMP[family]} type {type_}")
     if match.ct_state is not None:
         conditions.append(f"ct state {match.ct_state}")
     if match.length_over is not None:
@@ -193,10 +195,9 @@ def route_lines(scenario: Scenario, fault: Route) -> tuple[str, ...]:
     """
     if fault.kind == "none":
         return ()
-    beside_target = fault.at == scenario.chain[scenario.routers]
-    prefix = (
-        scenario.link_address(scenario.routers, "right") if beside_target else scenario.link_network(scenario.routers)
-    )
+    last = scenario.routers
+    beside_target = fault.at == scenario.chain[last]
+    prefix = scenario.link_address(last, "right") if beside_target else scenario.link_network(last)
     if fault.kind == "back":
         back = Graph(scenario).links_of(fault.at)[0]
         return (f"route add {prefix} via {back.left_address}",)

@@ -115,6 +115,9 @@ def tun_links(scenario: Scenario) -> dict[Ends, Delay | None]:
 
 def configuration(scenario: Scenario, node: str) -> Iterator[str]:
     """The lines that bring a node's links up, give it its addresses, and tell it where every network is."""
+    for link in Graph(scenario).links_of(node):
+        if link.ends.name in scenario.mtu:
+            yield f"link set to-{link.neighbour(node)} mtu {link.mtu}"
     for device in ("lo", *devices(scenario, node)):
         yield f"link set {device} up"
     if scenario.family == 6:

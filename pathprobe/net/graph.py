@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from pathprobe.net.layout import Ends, LinkKind
 from pathprobe.net.scenario import Scenario
 
+#: Octets, where a scenario says nothing else: what Linux gives to veth and tun.
+ETHERNET_MTU = 1500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Two linked nodes and their addresses; ``network`` is in CIDR form."""
+    """Two linked nodes and their addresses; ``network`` is in CIDR form, ``mtu`` in octets."""
 
     ends: Ends
     network: str
     left_address: str
     right_address: str
+    mtu: int
 
     @property
     def length(self) -> str:
@@ -109,11 +113,18 @@ class Graph:
 
 
 def _link(scenario: Scenario, ends: Ends) -> Link:
+    network, left, right = _addresses(scenario, ends)
+    mtu = scenario.mtu.get(ends.name, ETHERNET_MTU)
+    return Link(ends=ends, network=network, left_address=left, right_address=right, mtu=mtu)
+
+
+def _addresses(scenario: Scenario, ends: Ends) -> tuple[str, str, str]:
+    """A link's network and its two addresses."""
     if ends.kind is LinkKind.CHAIN:
         left, right = (scenario.link_address(ends.position, side) for side in ("left", "right"))
-        return Link(ends=ends, network=scenario.link_network(ends.position), left_address=left, right_address=right)
+        return scenario.link_network(ends.position), left, right
     prefix, length = _prefix(scenario.family, *_numbers(ends))
-    return Link(ends=ends, network=f"{prefix}0/{length}", left_address=f"{prefix}1", right_address=f"{prefix}2")
+    return f"{prefix}0/{length}" if scenario.family == 4 else f"{prefix}/{length}", f"{prefix}1", f"{prefix}2"
 
 
 def _numbers(ends: Ends) -> tuple[int, int]:

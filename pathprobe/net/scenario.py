@@ -37,8 +37,9 @@ class Match:
     """Which packets a rule is about; a field that is None matches all.
 
     ``protocol`` is tcp, udp or icmp (ICMP or ICMPv6, by family); ``icmp`` is echo-request,
-    echo-reply, time-exceeded or unreachable; ``ct_state`` is a conntrack state (invalid, established,
-    new), which only real networks know; ``length_over`` is a number of octets that the IP datagram exceeds.
+    echo-reply, time-exceeded, unreachable or too-big (in IPv4 one kind of unreachable); ``ct_state`` is
+    a conntrack state (invalid, established, new), which only real networks know; ``length_over`` is a
+    number of octets that the IP datagram exceeds.
     """
 
     protocol: str | None = None
@@ -113,11 +114,15 @@ class Expectation:
     direction: str | None = None
 
 
+#: Octets; with less a link does not carry the protocol: RFC 791 section 3.2, RFC 8200 section 5.
+_SMALLEST_MTU = {4: 68, 6: 1280}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link).
 
-    ``delays`` are the file's ``[[link]]`` tables.
+    ``delays`` are the file's ``[[link]]`` tables; ``mtu`` is a link's (``r2-r3``), in octets, where it is not 1500.
     ``served_by`` is the node with the listeners and services, unless that is the destination itself (it is
     not behind a ``dnat``). ``ttl`` is the initial TTL of what a node itself sends, where it is not Linux's 64;
     ``sysctl`` what is written in a node after the lab's own settings (only real networks have them).
@@ -143,6 +148,7 @@ class Scenario:
     delays: tuple[Delay, ...] = ()
     branches: tuple[Branch, ...] = ()
     way_back: WayBack | None = None
+    mtu: Mapping[str, int] = field(default_factory=dict)
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,9 +159,11 @@ class Scenario:
             if node not in self.nodes:
                 raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(self.nodes)}")
         links = [ends.name for ends in layout.links]
-        for on in (delay.on for delay in self.delays):
+        for on in (*(delay.on for delay in self.delays), *self.mtu):
             if on not in links:
                 raise ValueError(f"{self.name}: no link {on!r}; there are {', '.join(links)}")
+        if any(mtu < _SMALLEST_MTU[self.family] for mtu in self.mtu.values()):
+            raise ValueError(f"{self.name}: IPv{self.family} asks for an MTU of {_SMALLEST_MTU[self.family]} at least")
         object.__setattr__(self, "rules", tuple(map(self._with_addresses, self.rules)))
 
     def _with_addresses(self, rule: Rule) -> Rule:

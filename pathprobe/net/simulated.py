@@ -5,7 +5,8 @@ jumps, so three seconds of waiting cost nothing and every run is the same. What 
 is in simulated_node; here are the things that have time or memory: links, neighbours that do not
 answer, the kernel's ICMP limits, and the client's packet socket.
 
-Not simulated: connection tracking other than for NAT, SYN-ACK retransmission, IPv6 neighbour discovery.
+Not simulated: connection tracking other than for NAT, SYN-ACK retransmission, IPv6 neighbour discovery, and
+fragments: an IPv4 packet without DF crosses every link whole.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class SimulatedNetwork:
         except ValueError:
             return "EINVAL"
         # The kernel writes the header checksum itself, also of a packet that brings its header (IP_HDRINCL).
-        step = self._emit(CLIENT, read(with_header_checksum(packet.octets)))
+        packet = read(with_header_checksum(packet.octets))
+        step = self._nodes[CLIENT].send(packet, self._memory(CLIENT))
         self._follow(CLIENT, step, probe=True)
         return step.error if isinstance(step, Ended) else None
 
@@ -193,6 +195,9 @@ class SimulatedNetwork:
     def _allows(self, position: int, answer: Datagram, *, by_route: bool) -> bool:
         """Whether the kernel's limit lets the node say this; it is about ICMP errors that leave the machine only."""
         if not answer.is_icmp_error or answer.destination in self._nodes[position].addresses:
+            return True
+        # Who is not told of an MTU sends in vain for ever (icmpv4_mask_allow, icmpv6_mask_allow).
+        if answer.is_too_big:
             return True
         limits = [_ROUTE_ERROR_BURST, _BURST] if by_route and answer.version == 4 else [_BURST]
         return all(self._take(position, answer, burst) for burst in limits)

@@ -1,10 +1,11 @@
 """What does one Linux machine do to a packet?
 
 The order is the kernel's: prerouting, routing, then either input and the host itself, or the TTL,
-forward, postrouting and, once the neighbour is known, egress. Three consequences that verdicts rest on:
+forward, postrouting and, once the neighbour is known, egress. Four consequences that verdicts rest on:
 
 - a router answers a packet whose TTL dies there before its forward rules see it (ip_forward);
 - a bad route is reported before the TTL is looked at (ip_error and ip6_pkt_discard are input functions);
+- a packet that is too big for the next link is reported behind the TTL and before the forward rules;
 - the TTL is decremented before the forward hook, so a forward rule's reject quotes one less than arrived.
 
 Nothing here has state or time: a Node says what becomes of a packet, the network makes it happen. What a rule
@@ -35,13 +36,14 @@ from pathprobe.net.actions import (
     SynProxy,
     parse,
 )
-from pathprobe.net.graph import Graph, Way
+from pathprobe.net.graph import ETHERNET_MTU, Graph, Way
 from pathprobe.net.scenario import Hook, Rule, Scenario, ServiceKind
 from pathprobe.net.simulated_mangling import mangled
 from pathprobe.net.simulated_memory import Memory
 from pathprobe.net.simulated_nat import Flow
 from pathprobe.net.simulated_packets import (
     INITIAL_TTL,
+    TOO_BIG,
     Datagram,
     echo_reply,
     forwarded,
@@ -116,6 +118,9 @@ _ROUTE_ERRNO = {
     Fault.BLACKHOLE: "EINVAL",
 }
 
+#: Octets.
+_LOOPBACK_MTU = 65536
+
 _TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
 _NEIGHBOUR_FAILED = {4: (3, 1), 6: (1, 3)}
 
@@ -135,11 +140,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One machine. ``neighbours`` are the addresses on its links and the positions where they are."""
+    """One machine.
+
+    ``neighbours``: the addresses on its links -> the positions where they are. ``mtus``: the same -> octets.
+    """
 
     position: int
     addresses: frozenset[str]
     neighbours: Mapping[str, int]
+    mtus: Mapping[str, int]
     routes: tuple[Route, ...]
     spread: bytes
     rules: Mapping[Hook, tuple[Rule, ...]]
@@ -162,6 +171,13 @@ class Node:
             return Ended(answer=self._error(packet, message) if message else None, by_route=True)
         return self._forward(packet, via, memory)
 
+    def send(self, packet: Datagram, memory: Memory) -> Step:
+        """What becomes of a packet that came whole through a raw socket of this node (raw_send_hdrinc)."""
+        via = self._route(packet, packet)
+        if not isinstance(via, Fault) and len(packet.octets) > self._mtu(via):
+            return Ended(error="EMSGSIZE")
+        return self.emit(packet, memory)
+
     def emit(self, packet: Datagram, memory: Memory) -> Step:
         """What becomes of a packet that this node made."""
         # An ICMP error takes the way of its cause (icmp_route_lookup, icmp6_send), where there are several.
@@ -178,6 +194,8 @@ class Node:
     def _forward(self, packet: Datagram, via: str, memory: Memory) -> Step:
         if packet.ttl <= 1:
             return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version]))
+        if len(packet.octets) > self._mtu(via) and not packet.may_be_fragmented:
+            return Ended(answer=self._error(packet, TOO_BIG[packet.version], self._mtu(via)))
         passed = self._pass(Hook.FORWARD, forwarded(packet), memory)
         return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
 
@@ -209,6 +227,10 @@ class Node:
     def _lookup(self, address: str) -> Route | None:
         parsed = ip_address(address)
         return next((route for route in self.routes if parsed in route.network), None)
+
+    def _mtu(self, via: str) -> int:
+        """Octets that the link to a neighbour, or loopback, takes at once."""
+        return _LOOPBACK_MTU if via in self.addresses else self.mtus.get(via, ETHERNET_MTU)
 
     def _hash(self, packet: Datagram) -> int:
         """What a flow's packets have in common: addresses, protocol, ports (fib_multipath_custom_hash_outer).
@@ -270,14 +292,14 @@ class Node:
             case _:
                 return None
 
-    def _error(self, packet: Datagram, message: tuple[int, int]) -> Datagram | None:
-        return self._made(self._refused(packet, message))
+    def _error(self, packet: Datagram, message: tuple[int, int], mtu: int = 0) -> Datagram | None:
+        return self._made(self._refused(packet, message, mtu))
 
-    def _refused(self, packet: Datagram, message: tuple[int, int]) -> Datagram | None:
+    def _refused(self, packet: Datagram, message: tuple[int, int], mtu: int = 0) -> Datagram | None:
         """An ICMP error, from the address that was asked or else from the one that faces the sender."""
         asked = packet.destination in self.addresses
         source = packet.destination if asked else self._facing(packet.source)
-        return icmp_error(packet, source=source, type_=message[0], code=message[1])
+        return icmp_error(packet, source=source, type_=message[0], code=message[1], mtu=mtu)
 
     def _facing(self, address: str) -> str:
         route = None if address in self.addresses else self._lookup(address)
@@ -337,6 +359,7 @@ def _node(scenario: Scenario, graph: Graph, name: str, seed: int) -> Node:
         position=scenario.nodes.index(name),
         addresses=frozenset({*own, "127.0.0.1" if scenario.family == 4 else "::1"}),
         neighbours=_neighbours(scenario, graph, name),
+        mtus={link.address(link.neighbour(name)): link.mtu for link in graph.links_of(name)},
         routes=tuple(_routes(scenario, graph, name)),
         spread=f"{seed} {name}".encode(),
         rules=hooks,
@@ -364,10 +387,10 @@ def _routes(scenario: Scenario, graph: Graph, name: str) -> Iterator[Route]:
             gateways=tuple(link.address(link.neighbour(name)) for link in way.links),
             source=way.source or way.links[0].address(name),
         )
-        yield (
-            _broken(route, fault, graph.links_of(name)[0].left_address) if fault and route.network == target else route
-        )
+        if fault and route.network == target:
+            route = _broken(route, fault, back=graph.links_of(name)[0].left_address)
+        yield route
 
 
-def _broken(route: Route, fault: Fault, back: str) -> Route:
+def _broken(route: Route, fault: Fault, *, back: str) -> Route:
     return replace(route, gateways=(back,)) if fault is Fault.BACK else replace(route, fault=fault)

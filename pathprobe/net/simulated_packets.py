@@ -30,6 +30,8 @@ _QUOTE_ROOM = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}
 #: IPv4 errors travel as "internetwork control" (RFC 1812 section 4.3.2.5); Linux leaves IPv6 ones unmarked.
 _ERROR_TRAFFIC_CLASS = {4: 0xC0, 6: 0}
 _ICMP_HEADER_LENGTH = 8
+#: Fragmentation needed and DF set (RFC 792), packet too big (RFC 4443 section 3.2).
+TOO_BIG = {4: (3, 4), 6: (2, 0)}
 _ICMP = {4: Protocol.ICMP, 6: Protocol.ICMPV6}
 _ECHO_REQUEST = {4: 8, 6: 128}
 _ECHO_REPLY = {4: 0, 6: 129}
@@ -70,6 +72,16 @@ class Datagram:
     @property
     def is_echo_request(self) -> bool:
         return self.icmp_type == _ECHO_REQUEST[self.version]
+
+    @property
+    def may_be_fragmented(self) -> bool:
+        """By a router: in IPv4 without DF, in IPv6 never."""
+        return self.version == 4 and not struct.unpack_from("!H", self.octets, 6)[0] & _DONT_FRAGMENT
+
+    @property
+    def is_too_big(self) -> bool:
+        """An ICMP error about a packet that was too big for a link."""
+        return self.icmp_type is not None and (self.payload[0], self.payload[1]) == TOO_BIG[self.version]
 
     @property
     def is_icmp_error(self) -> bool:
@@ -140,12 +152,15 @@ def echo_reply(request: Datagram) -> Datagram:
     return _answer(request, message, traffic_class=request.traffic_class)
 
 
-def icmp_error(packet: Datagram, *, source: str, type_: int, code: int) -> Datagram | None:
-    """The error that ``source`` sends about a packet; None about an ICMP error (RFC 1122 section 3.2.2)."""
+def icmp_error(packet: Datagram, *, source: str, type_: int, code: int, mtu: int = 0) -> Datagram | None:
+    """The error that ``source`` sends about a packet; None about an ICMP error (RFC 1122 section 3.2.2).
+
+    ``mtu`` is what a packet that is too big is told of the next link (RFC 1191 section 4, RFC 4443 section 3.2).
+    """
     if packet.is_icmp_error:
         return None
     quote = packet.octets[: _QUOTE_ROOM[packet.version]]
-    message = struct.pack("!BBHL", type_, code, 0, 0) + quote
+    message = struct.pack("!BBHL", type_, code, 0, mtu) + quote
     traffic_class = _ERROR_TRAFFIC_CLASS[packet.version]
     return _datagram(source, packet.source, _ICMP[packet.version], message, traffic_class)
 

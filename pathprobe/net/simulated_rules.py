@@ -21,6 +21,7 @@ _ICMP_TYPES = {
     "echo-reply": {4: 0, 6: 129},
     "time-exceeded": {4: 11, 6: 3},
     "unreachable": {4: 3, 6: 1},
+    "too-big": {4: 3, 6: 2},
 }
 
 #: nft's names of ICMP codes -> (type, code), nftables/src/datatype.c.
@@ -90,6 +91,8 @@ def matches(match: Match, packet: Datagram) -> bool:
     if match.length_over is not None and len(packet.octets) <= match.length_over:
         return False
     if match.protocol is not None and packet.protocol != _PROTOCOLS[match.protocol][packet.version]:
+        return False
+    if match.icmp == "too-big" and not packet.is_too_big:
         return False
     if match.icmp is not None and packet.icmp_type != _ICMP_TYPES[match.icmp][packet.version]:
         return False

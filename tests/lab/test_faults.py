@@ -36,6 +36,8 @@ def scenario(*rules: Rule, family: int = 4, routers: int = 3) -> Scenario:
         (6, Match(icmp="time-exceeded"), "icmpv6 type time-exceeded "),
         (4, Match(icmp="unreachable"), "icmp type destination-unreachable "),
         (6, Match(icmp="unreachable"), "icmpv6 type destination-unreachable "),
+        (4, Match(icmp="too-big"), "icmp type destination-unreachable icmp code frag-needed "),
+        (6, Match(icmp="too-big"), "icmpv6 type packet-too-big "),
         (4, Match(ct_state="invalid"), "ct state invalid "),
         (4, Match(protocol="tcp", destination_port=80, ct_state="new"), "tcp dport 80 ct state new "),
         (4, Match(length_over=600), "ip length > 600 "),

@@ -1,7 +1,11 @@
-"""Linux spreads flows over branches, and takes another way back, in the networks that say so."""
+"""Linux spreads flows, takes another way back and measures packets, in the networks that say so."""
 
 from __future__ import annotations
 
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from pathprobe.lab.network import Lab
 from pathprobe.net.graph import Graph
 from pathprobe.net.layout import Branch, WayBack
 from pathprobe.net.scenario import Hook, Match, Rule, Scenario
-from tests.lab.kernel_probes import FULL_TTL, IcmpError, answer, chain, expired_at, is_silent, raw_tcp
+from tests.lab.kernel_probes import FAMILY, FULL_TTL, IcmpError, answer, chain, expired_at, is_silent, raw_tcp
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -95,3 +99,42 @@ def test_an_answer_has_come_as_far_as_its_way_back_is_long() -> None:
         assert answer(lab.scenario, 3) == expired_at(lab.scenario, 3)
         ttl_byte = 8
         assert listening.recv(1024)[ttl_byte] == FULL_TTL - len(("r3", "b3", "b2", "b1", "r1"))
+
+
+NARROW = {"r2-r3": 1400}
+#: A UDP datagram's headers, octets.
+HEADERS = {4: 20 + 8, 6: 40 + 8}
+# <linux/in.h>, <linux/in6.h>; Python 3.11 does not name them.
+PATH_MTU = {4: (socket.IPPROTO_IP, 14), 6: (socket.IPPROTO_IPV6, 24)}
+DISCOVER = {4: (socket.IPPROTO_IP, 10), 6: (socket.IPPROTO_IPV6, 23)}
+DO = 2
+
+
+@contextmanager
+def big_datagram(scenario: Scenario) -> Iterator[socket.socket]:
+    """A socket that has sent 1500 octets, not to be fragmented."""
+    with socket.socket(FAMILY[scenario.family], socket.SOCK_DGRAM) as asking:
+        asking.setsockopt(*DISCOVER[scenario.family], DO)
+        asking.connect((scenario.destination_address, 9))
+        asking.send(bytes(1500 - HEADERS[scenario.family]))
+        yield asking
+
+
+@FAMILIES
+def test_the_sender_of_a_packet_that_is_too_big_is_told(family: int) -> None:
+    scenario = chain(family=family, mtu=NARROW)
+    with Lab(scenario) as lab, lab.inside("client"), big_datagram(scenario) as asking:
+        poll = select.poll()
+        poll.register(asking, select.POLLERR)
+        assert poll.poll(5000)
+        assert asking.getsockopt(*PATH_MTU[family]) == 1400
+
+
+@FAMILIES
+def test_in_a_black_hole_nobody_is_told(family: int) -> None:
+    dumb = Rule(at="r2", hook=Hook.OUTPUT, match=Match(protocol="icmp", icmp="too-big"), action="drop")
+    scenario = chain(family=family, mtu=NARROW, rules=(dumb,))
+    with Lab(scenario) as lab, lab.inside("client"), big_datagram(scenario) as asking:
+        assert answer(scenario, 2) == expired_at(scenario, 2)
+        assert answer(scenario) == "syn-ack"
+        assert asking.getsockopt(*PATH_MTU[family]) == 1500

@@ -114,6 +114,11 @@ def test_a_branch_and_a_way_back_are_routes(fields: dict[str, Any], node: str, r
     assert f"route add {route}" in lines(chain(**fields), node, "route")
 
 
+@pytest.mark.parametrize(("node", "device"), [("r2", "to-r3"), ("r3", "to-r2")])
+def test_both_ends_of_a_narrow_link_know_its_mtu(node: str, device: str) -> None:
+    assert lines(chain(mtu={"r2-r3": 1400}), node, f"link set {device} mtu") == [f"link set {device} mtu 1400"]
+
+
 def test_flows_are_spread_by_ports_and_not_alike_everywhere() -> None:
     one, other = (topology.settings(chain(branches=(FORK,)), node) for node in ("r1", "r2"))
     assert one["net/ipv4/fib_multipath_hash_policy"] == one["net/ipv6/fib_multipath_hash_policy"] == "3"

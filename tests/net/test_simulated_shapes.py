@@ -1,4 +1,4 @@
-"""The simulated network spreads flows and takes other ways back as Linux 6.18 did in real namespaces."""
+"""The simulated network spreads flows, takes other ways back and measures packets as Linux 6.18 did in namespaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+from scapy.packet import Raw
 
 from pathprobe.net.graph import Graph
 from pathprobe.net.layout import Branch, WayBack
@@ -126,3 +127,80 @@ def test_a_rule_on_the_way_back_sees_answers_only(family: int) -> None:
     deaf = Rule(at="b1", hook=Hook.FORWARD, match=Match(), action="drop")
     place = scenario(family=family, way_back=WayBack(leaves="r3"), rules=(deaf,))
     assert [answer(place, probe(place, ttl, 40000)) is None for ttl in (1, 2, 3, 4)] == [False, False, True, True]
+
+
+# --- Packets that are too big
+
+NARROW = {"mtu": {"r2-r3": 1400}}
+TOO_BIG = {4: (3, 4), 6: (2, 0)}
+DUMB = Rule(at="r2", hook=Hook.OUTPUT, match=Match(protocol="icmp", icmp="too-big"), action="drop")
+
+
+def sized(place: Scenario, length: int, *, ttl: int = 64, flags: str = "DF") -> bytes:
+    """An echo request of ``length`` octets in all."""
+    request = _ip(place, ttl)
+    if place.family == 4:
+        request.flags = flags
+    request /= (ICMPv6EchoRequest if place.family == 6 else ICMP)(id=7)
+    return bytes(request / Raw(bytes(length - len(bytes(request)))))
+
+
+@FAMILIES
+def test_a_packet_that_fills_the_link_gets_through(family: int) -> None:
+    place = scenario(family=family, **NARROW)
+    assert answer(place, sized(place, 1400)).src == place.destination_address
+
+
+@FAMILIES
+def test_a_packet_that_is_too_big_is_reported_with_the_mtu_of_the_next_link(family: int) -> None:
+    place = scenario(family=family, **NARROW)
+    error = answer(place, sized(place, 1401))
+    message = error.payload
+    assert error.src == place.hop_address(2)
+    assert (message.type, message.code) == TOO_BIG[family]
+    assert (message.mtu if family == 6 else message.nexthopmtu) == 1400
+    # The forward hook, and with it the TTL's decrement, comes later: r1 took one, r2 none.
+    quote = message.payload
+    assert (quote.hlim if family == 6 else quote.ttl) == 63
+
+
+@FAMILIES
+def test_a_ttl_that_ends_is_reported_before_the_size(family: int) -> None:
+    place = scenario(family=family, **NARROW)
+    assert answer(place, sized(place, 1500, ttl=2)).payload.type == {4: 11, 6: 3}[family]
+
+
+def test_a_packet_without_df_is_not_too_big() -> None:
+    place = scenario(**NARROW)
+    assert answer(place, sized(place, 1500, flags="")).src == place.destination_address
+
+
+@FAMILIES
+def test_without_the_report_a_big_packet_is_lost_silently(family: int) -> None:
+    place = scenario(family=family, rules=(DUMB,), **NARROW)
+    assert answer(place, sized(place, 1401)) is None
+    assert answer(place, sized(place, 100, ttl=2)).src == place.hop_address(2)
+
+
+@FAMILIES
+def test_reports_of_the_mtu_are_never_held_back(family: int) -> None:
+    place = scenario(family=family, **NARROW)
+    network = SimulatedNetwork(place)
+    for _ in range(20):
+        network.send(sized(place, 1500))
+    network.advance(1.0)
+    assert sum(not frame.outgoing for frame in network.receive()) == 20
+
+
+@FAMILIES
+def test_the_client_itself_refuses_what_its_own_link_does_not_take(family: int) -> None:
+    place = scenario(family=family)
+    network = SimulatedNetwork(place)
+    assert network.send(sized(place, 1501)) == "EMSGSIZE"
+    assert network.send(sized(place, 1500)) is None
+
+
+@pytest.mark.parametrize(("family", "mtu"), [(4, 67), (6, 1279)])
+def test_a_link_too_narrow_for_its_protocol_is_refused(family: int, mtu: int) -> None:
+    with pytest.raises(ValueError, match=f"an MTU of {mtu + 1} at least"):
+        scenario(family=family, mtu={"r2-r3": mtu})
