@@ -82,9 +82,10 @@ def check(names: tuple[str, ...], times: int, simulated: bool, generated: int | 
 
     if generated:
         _check_generated(range(seed, seed + generated), simulated=simulated)
-    scenarios = [_load(name) for name in names or catalogue.names()]
-    if simulated:
-        scenarios = [scenario for scenario in scenarios if scenario.is_simulable]
+    scenarios = [_load(name) for name in names or (catalogue.simulable() if simulated else catalogue.names())]
+    for scenario in scenarios:
+        if simulated and not scenario.is_simulable:
+            raise click.UsageError(f"{scenario.name} has parts that only a real network has: leave out --simulated")
     wrong = 0
     for scenario in scenarios:
         wrong += _check(scenario, times, simulated=simulated)

@@ -22,6 +22,11 @@ def names() -> tuple[str, ...]:
     return tuple(_scenarios())
 
 
+def simulable() -> tuple[str, ...]:
+    """The names of those whose every part the simulated network has too."""
+    return tuple(name for name, scenario in _scenarios().items() if scenario.is_simulable)
+
+
 def load(name: str) -> Scenario:
     """The scenario called NAME. Raises UnknownScenario."""
     try:

@@ -15,10 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from pathprobe.lab import netns, topology
+from pathprobe.lab.boxes import rewriter
 from pathprobe.lab.faults import ruleset
 from pathprobe.lab.links import wait_until_running
 from pathprobe.lab.services import UdpServices
 from pathprobe.lab.tun import TunLink
+from pathprobe.net.graph import Graph, Link
 from pathprobe.net.scenario import Scenario
 
 
@@ -81,11 +83,19 @@ class Lab:
                 _write_settings(topology.settings(self.scenario, node))
 
     def _make_links(self, opened: ExitStack) -> None:
-        for ends, delay in topology.tun_links(self.scenario).items():
-            left, right = (ends.left, f"to-{ends.right}"), (ends.right, f"to-{ends.left}")
-            opened.callback(TunLink(left, right, delay).close)
+        carried = topology.tun_links(self.scenario)
+        for link in Graph(self.scenario).links:
+            if link.ends in carried:
+                opened.callback(self._carry(link).close)
         # From the client's namespace and not from ours, where an ordinary user may not make links.
         netns.run_ip(self.scenario.nodes[0], self.scenario.family, topology.veths(self.scenario))
+
+    def _carry(self, link: Link) -> TunLink:
+        ends = link.ends
+        delay = next((delay for delay in self.scenario.delays if delay.on == ends.name), None)
+        box = next((box for box in self.scenario.boxes if box.on == ends.name), None)
+        left, right = (ends.left, f"to-{ends.right}"), (ends.right, f"to-{ends.left}")
+        return TunLink(left, right, delay, rewriter(box, link))
 
     def _finish(self, node: str) -> None:
         devices = topology.devices(self.scenario, node)

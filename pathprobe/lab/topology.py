@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathprobe.lab.faults import route_fault, route_lines
 from pathprobe.net.graph import Graph, Way
 from pathprobe.net.layout import Ends
-from pathprobe.net.scenario import Delay, Scenario
+from pathprobe.net.scenario import Scenario
 
 
 def devices(scenario: Scenario, node: str) -> tuple[str, ...]:
@@ -105,12 +105,12 @@ def veths(scenario: Scenario) -> Iterator[str]:
             yield f"link add to-{right} netns {left} type veth peer name to-{left} netns {right}"
 
 
-def tun_links(scenario: Scenario) -> dict[Ends, Delay | None]:
-    """The links that a process of ours carries, and what it does to them: veth knows no delay."""
-    links = scenario.layout.links
-    delays = {delay.on: delay for delay in scenario.delays}
-    own = links[0] if scenario.link == "tun" else None
-    return {ends: delays.get(ends.name) for ends in links if ends == own or ends.name in delays}
+def tun_links(scenario: Scenario) -> tuple[Ends, ...]:
+    """The links that a process of ours carries: veth knows no delay, and no box stands on it."""
+    special = {*(delay.on for delay in scenario.delays), *(box.on for box in scenario.boxes)}
+    first, *others = scenario.layout.links
+    own = (first,) if scenario.link == "tun" or first.name in special else ()
+    return (*own, *(ends for ends in others if ends.name in special))
 
 
 def configuration(scenario: Scenario, node: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """How do packets cross a link that has no Ethernet?
 
 Two tun devices (Documentation/networking/tuntap.rst) in two namespaces, and a thread that carries
-each packet from one to the other, at once or after the link's delay. A packet that the other side can
-not take then is lost, as on a wire.
+each packet from one to the other, through the box on the link if there is one, at once or after the
+link's delay. A packet that the other side can not take then is lost, as on a wire.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import suppress
 from random import Random
 
 from pathprobe.lab import netns
+from pathprobe.lab.boxes import Crossing, Rewriter
 from pathprobe.net.scenario import Delay
 
 # <linux/if_tun.h>
@@ -35,7 +36,7 @@ _MOST_UNDER_WAY = 1000
 class TunLink:
     """A point-to-point link between two namespaces, from construction until ``close``."""
 
-    def __init__(self, left: tuple[str, str], right: tuple[str, str], delay: Delay | None = None) -> None:
+    def __init__(self, left: tuple[str, str], right: tuple[str, str], delay: Delay | None, rewrite: Rewriter) -> None:
         """Each end is (namespace, device name). Raises LabUnavailable when this host gives us no tun device."""
         self._descriptors: list[int] = []
         try:
@@ -47,6 +48,7 @@ class TunLink:
                 f"no tun device ({error}): load the module tun and let this user open /dev/net/tun"
             ) from None
         self._under_way = _UnderWay(delay)
+        self._rewrite = rewrite
         self._stop_reader, self._stop_writer = os.pipe()
         self._descriptors += [self._stop_reader, self._stop_writer]
         self._thread = threading.Thread(target=self._forward, name="tun-link", daemon=True)
@@ -64,7 +66,6 @@ class TunLink:
 
     def _forward(self) -> None:
         left, right = self._descriptors[:2]
-        other_end = {left: right, right: left}
         poll = select.poll()
         for descriptor in (left, right, self._stop_reader):
             poll.register(descriptor, select.POLLIN)
@@ -75,8 +76,9 @@ class TunLink:
                     return
                 # EAGAIN: nothing there after all. EIO: the device is down.
                 with suppress(OSError):
-                    packet = os.read(descriptor, _LARGEST_PACKET)
-                    self._under_way.add(time.monotonic(), other_end[descriptor], packet)
+                    crossing = Crossing(os.read(descriptor, _LARGEST_PACKET), outwards=descriptor == left)
+                    for going in self._rewrite(crossing):
+                        self._under_way.add(time.monotonic(), right if going.outwards else left, going.octets)
             for destination, packet in self._under_way.arrived(time.monotonic()):
                 # EAGAIN: no room. EIO: the other device is down.
                 with suppress(OSError):

@@ -100,6 +100,30 @@ class Delay:
     jitter_ms: float = 0.0
 
 
+class BoxKind(StrEnum):
+    """What a box of lab.boxes does."""
+
+    MPLS = "mpls"
+    INTERFACE_NAMES = "interface-names"
+    SEQUENCE = "sequence"
+    FORGE_RST_RACE = "forge-rst-race"
+    MANGLE_IPID = "mangle-ipid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A box on the link ``on``; only real networks have them.
+
+    mpls and interface-names: the link's farther router says more in its time exceeded messages. sequence:
+    other TCP sequence numbers. forge-rst-race: answers a SYN (for ``port``, or any) that it lets pass.
+    mangle-ipid: other identifications.
+    """
+
+    on: str
+    kind: BoxKind
+    port: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """The right verdict. TTLs only, None for null; addresses follow from the chain."""
@@ -149,6 +173,7 @@ class Scenario:
     branches: tuple[Branch, ...] = ()
     way_back: WayBack | None = None
     mtu: Mapping[str, int] = field(default_factory=dict)
+    boxes: tuple[Box, ...] = ()
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,9 +184,11 @@ class Scenario:
             if node not in self.nodes:
                 raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(self.nodes)}")
         links = [ends.name for ends in layout.links]
-        for on in (*(delay.on for delay in self.delays), *self.mtu):
+        for on in (*(delay.on for delay in self.delays), *self.mtu, *(box.on for box in self.boxes)):
             if on not in links:
                 raise ValueError(f"{self.name}: no link {on!r}; there are {', '.join(links)}")
+        if len({box.on for box in self.boxes}) < len(self.boxes):
+            raise ValueError(f"{self.name}: one box on a link")
         if any(mtu < _SMALLEST_MTU[self.family] for mtu in self.mtu.values()):
             raise ValueError(f"{self.name}: IPv{self.family} asks for an MTU of {_SMALLEST_MTU[self.family]} at least")
         object.__setattr__(self, "rules", tuple(map(self._with_addresses, self.rules)))
@@ -189,8 +216,8 @@ class Scenario:
 
     @property
     def is_simulable(self) -> bool:
-        """The simulated network is like the real one; it knows nothing of sysctls."""
-        return not self.sysctl
+        """The simulated network is like the real one; it knows neither sysctls nor boxes."""
+        return not self.sysctl and not self.boxes
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -277,6 +304,7 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
             services=services,
             expect=expect,
             delays=_delays(table),
+            boxes=tuple(_box(dict(box)) for box in table.pop("box", ())),
             branches=tuple(Branch(**branch) for branch in table.pop("branch", ())),
             way_back=_way_back(table, table.pop("return", None)),
             listen=tuple(table.pop("listen", (8080,))),
@@ -291,6 +319,10 @@ def _delays(table: dict[str, Any]) -> tuple[Delay, ...]:
     if not isinstance(table.get("link"), list):
         return ()
     return tuple(Delay(**link) for link in table.pop("link"))
+
+
+def _box(table: dict[str, Any]) -> Box:
+    return Box(kind=BoxKind(table.pop("kind")), **table)
 
 
 def _way_back(table: dict[str, Any], settings: dict[str, Any] | None) -> WayBack | None:

@@ -73,12 +73,12 @@ def _with_mss(packet: Datagram, value: int) -> Datagram:
     place = _option(packet, OPTIONS["maxseg"])
     if place is None or place[1] != _MSS_SIZE or value >= struct.unpack_from("!H", packet.octets, place[0] + 2)[0]:
         return packet
-    return _with_tcp_octets(packet, place[0] + 2, struct.pack("!H", value))
+    return with_tcp_octets(packet, place[0] + 2, struct.pack("!H", value))
 
 
 def _without_option(packet: Datagram, kind: int) -> Datagram:
     place = _option(packet, kind)
-    return packet if place is None else _with_tcp_octets(packet, place[0], bytes([_NOP]) * place[1])
+    return packet if place is None else with_tcp_octets(packet, place[0], bytes([_NOP]) * place[1])
 
 
 def _option(packet: Datagram, kind: int) -> tuple[int, int] | None:
@@ -96,7 +96,8 @@ def _option(packet: Datagram, kind: int) -> tuple[int, int] | None:
     return None
 
 
-def _with_tcp_octets(packet: Datagram, offset: int, new: bytes) -> Datagram:
+def with_tcp_octets(packet: Datagram, offset: int, new: bytes) -> Datagram:
+    """The TCP segment with other octets from ``offset`` of the datagram on."""
     octets, start = bytearray(packet.octets), _payload_start(packet.octets)
     # The checksum adds up pairs of octets: what is changed is widened to whole pairs.
     first, last = offset - (offset - start) % 2, offset + len(new) + (offset + len(new) - start) % 2

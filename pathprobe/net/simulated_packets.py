@@ -142,7 +142,7 @@ def with_header_checksum(octets: bytes | bytearray) -> bytes:
         return bytes(octets)
     header = bytearray(octets[: (octets[0] & 0x0F) * 4])
     struct.pack_into("!H", header, 10, 0)
-    struct.pack_into("!H", header, 10, _checksum(bytes(header)))
+    struct.pack_into("!H", header, 10, internet_checksum(bytes(header)))
     return bytes(header) + bytes(octets[len(header) :])
 
 
@@ -297,13 +297,13 @@ def _v6_datagram(source: str, destination: str, protocol: Protocol, payload: byt
 
 
 def _fill_checksum(payload: bytearray, protocol: Protocol, pseudo_header: bytes) -> None:
-    checksum = _checksum(pseudo_header + bytes(payload))
+    checksum = internet_checksum(pseudo_header + bytes(payload))
     # In UDP 0 says that there is no checksum (RFC 768, RFC 8200 section 8.1).
     checksum = checksum or 0xFFFF if protocol is Protocol.UDP else checksum
     struct.pack_into("!H", payload, _CHECKSUM_OFFSET[protocol], checksum)
 
 
-def _checksum(octets: bytes) -> int:
+def internet_checksum(octets: bytes) -> int:
     """The Internet checksum, RFC 1071."""
     padded = octets + b"\0" * (len(octets) % 2)
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))

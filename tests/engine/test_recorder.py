@@ -20,7 +20,7 @@ from pathprobe.output.comments import section_comment
 from pathprobe.wire.dissect import dissect
 from tests.engine.runs import COMMAND, ask_in_turn, identity, ports, read, recorder, run
 
-EVERY = pytest.mark.parametrize("name", catalogue.names())
+EVERY = pytest.mark.parametrize("name", catalogue.simulable())
 
 
 def observations(result: Result) -> dict[int, Observation]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pathprobe.net.graph import Graph
 from pathprobe.net.scenario import Expectation, Scenario
 
 #: Seconds. Nothing here takes long; it only bounds the wait of a failing test.
@@ -103,6 +104,12 @@ def is_silent(scenario: Scenario, ttl: int, *, control_ttl: int = FULL_TTL) -> b
     with probe(scenario, ttl, scenario.port) as asking:
         answer(scenario, control_ttl, CLOSED_PORT)
         return not has_answer(asking, 0)
+
+
+def expiries_at(scenario: Scenario, ttl: int) -> set[IcmpError]:
+    """What the hop says of a TTL that ends there, whichever of its twins is asked."""
+    one = expired_at(scenario, ttl)
+    return {replace(one, source=address) for address in Graph(scenario).hop_addresses(ttl)}
 
 
 def expired_at(scenario: Scenario, ttl: int) -> IcmpError:

@@ -27,6 +27,7 @@ from tests.lab.kernel_probes import (
     answer,
     chain,
     expired_at,
+    expiries_at,
     is_silent,
     raw_tcp,
 )
@@ -76,8 +77,12 @@ def test_what_answers_answers(name: str) -> None:
 
 
 def on_the_way_out() -> list[str]:
-    """The silent drops, but for those of an answer that came home: its kernel alone does not see it."""
-    return [name for name in expecting("drop") if packaged(name).expect.direction != "return"]
+    """The silent drops that this host's TCP alone can see.
+
+    It does not see an answer that came home, nor believe quotes with sequence numbers that a box changed.
+    """
+    scenarios = map(packaged, expecting("drop"))
+    return [scenario.name for scenario in scenarios if scenario.expect.direction != "return" and not scenario.boxes]
 
 
 @pytest.mark.parametrize("name", on_the_way_out())
@@ -88,7 +93,7 @@ def test_a_drop_is_silent_from_the_hop_after_the_last_good_one(name: str) -> Non
     control_ttl = FULL_TTL if scenario.expect.first_bad else 1
     with Lab(scenario) as lab, lab.inside("client"):
         if last_good > 0:
-            assert answer(scenario, last_good, scenario.port) == expired_at(scenario, last_good)
+            assert answer(scenario, last_good, scenario.port) in expiries_at(scenario, last_good)
         for ttl in range(last_good + 1, distance + 1):
             assert is_silent(scenario, ttl, control_ttl=control_ttl), f"TTL {ttl}"
 

@@ -130,7 +130,7 @@ def test_an_errno_that_nobody_expected_is_not_passed_over() -> None:
 def combinations() -> list[tuple[str, str]]:
     """(state mechanism where, NAME): the first scenario of each family in which the combination occurs."""
     found: dict[tuple[str, ...], str] = {}
-    for name in catalogue.names():
+    for name in catalogue.simulable():
         scenario = catalogue.load(name)
         expect = scenario.expect
         found.setdefault((expect.state, str(expect.mechanism), expect.where, f"v{scenario.family}"), name)
@@ -144,7 +144,7 @@ def test_each_kind_of_verdict_is_one_sentence(combination: str, name: str) -> No
     assert summary(one).startswith(f"{one.target.label} is {state}: ")
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", catalogue.simulable())
 def test_the_summary_names_the_hops_of_the_verdict_and_no_other(name: str) -> None:
     scenario = catalogue.load(name)
     text = summary(result(name)).removeprefix(result(name).target.label)
@@ -171,7 +171,7 @@ def tells_of_this_host(scenario: Scenario) -> bool:
     return expect.where == Where.LOCAL or starts_here or expect.distance == 0
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", catalogue.simulable())
 def test_reasons_steps_and_comments_are_whole(name: str) -> None:
     one = result(name)
     for reason in one.verdict.reasons:
@@ -183,12 +183,14 @@ def test_reasons_steps_and_comments_are_whole(name: str) -> None:
     assert_whole(section_comment(one))
 
 
-@pytest.mark.parametrize("name", [name for name in catalogue.names() if catalogue.load(name).expect.state != "open"])
+@pytest.mark.parametrize(
+    "name", [name for name in catalogue.simulable() if catalogue.load(name).expect.state != "open"]
+)
 def test_whatever_does_not_work_has_a_next_step(name: str) -> None:
     assert next_steps(result(name))
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", catalogue.simulable())
 def test_reasons_point_at_probes_that_there_are(name: str) -> None:
     ids = {seen.probe.id for seen in result(name).observations}
     for reason in result(name).verdict.reasons:

@@ -14,11 +14,7 @@ SEEDS = range(3)
 BUDGET = 60
 
 
-def simulable() -> list[str]:
-    return [name for name in catalogue.names() if catalogue.load(name).is_simulable]
-
-
-@pytest.mark.parametrize("name", simulable())
+@pytest.mark.parametrize("name", catalogue.simulable())
 def test_the_simulated_network_gives_the_right_verdict_whatever_the_dice(name: str) -> None:
     scenario = catalogue.load(name)
     for seed in SEEDS:
