@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pathprobe.commands.live import WORDS
-from pathprobe.core.packets import Echo, IcmpError, Malformed, Tcp, TcpFlags
-from pathprobe.core.probes import Flow, Kind
+from pathprobe.core.packets import Echo, IcmpError, Malformed, Packet, Protocol, Tcp, TcpFlags, Udp
+from pathprobe.core.probes import Flow, Kind, Probe
 from pathprobe.core.report import Result, Target
 from pathprobe.engine.diagnose import Options, simulate
 from pathprobe.engine.recorder import Recorder
@@ -75,10 +75,18 @@ def read(octets_or_path: bytes | Path) -> pcapng.Capture:
         return pcapng.read(stream)
 
 
-def identity(octets: bytes) -> tuple[Kind, int, frozenset[int]]:
-    """Kind, token and ports of the probe that a packet is, or answers; echo has the port 0."""
+def belongs(octets: bytes, probe: Probe) -> bool:
+    """Whether a packet is this probe, or carries its token: over UDP an answer has no more than the port."""
     packet = dissect(octets)
     assert not isinstance(packet, Malformed)
+    flow = probe.flow
+    if isinstance(packet.body, Udp) and packet.body.destination_port == flow.source_port:
+        return flow.kind is Kind.UDP
+    return identity(packet) == (flow.kind, probe.token, ports(flow))
+
+
+def identity(packet: Packet) -> tuple[Kind, int, frozenset[int]]:
+    """Kind, token and ports of the probe that a packet is, or answers; echo has the port 0."""
     match packet.body:
         case Tcp() as segment:
             departs = TcpFlags.ACK not in segment.flags
@@ -87,11 +95,16 @@ def identity(octets: bytes) -> tuple[Kind, int, frozenset[int]]:
                 token -= 1  # the reset that ends what an answered probe left half open
             token %= 1 << 32
             return Kind.TCP, token, frozenset({segment.source_port, segment.destination_port})
+        case Udp() as datagram:
+            return Kind.UDP, datagram.checksum, frozenset({datagram.source_port, datagram.destination_port})
         case Echo() as echo:
             return Kind.ECHO, echo.identifier << 16 | echo.sequence, frozenset({0})
         case IcmpError(quote=quote) if quote and quote.word is not None:
-            if quote.protocol == 6:
-                return Kind.TCP, quote.word, frozenset({quote.first or 0, quote.second or 0})
+            quoted_ports = frozenset({quote.first or 0, quote.second or 0})
+            if quote.protocol == Protocol.TCP:
+                return Kind.TCP, quote.word, quoted_ports
+            if quote.protocol == Protocol.UDP:
+                return Kind.UDP, quote.word & 0xFFFF, quoted_ports
             return Kind.ECHO, quote.word, frozenset({0})
     raise AssertionError(packet)
 

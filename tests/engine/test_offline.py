@@ -14,7 +14,7 @@ from pathprobe.lab import catalogue
 from pathprobe.output.advice import next_steps
 from pathprobe.output.wording import summary
 from pathprobe.wire.pcapng import Writer
-from tests.engine.runs import ask_in_turn, identity, ports, read, recorder, run
+from tests.engine.runs import ask_in_turn, belongs, read, recorder, run
 
 EVERY = pytest.mark.parametrize("name", catalogue.simulable())
 
@@ -75,8 +75,7 @@ def test_frame_numbers_of_an_analysis_point_at_packets_of_that_probe(name: str, 
     for probe_id, numbers in result.frames.items():
         probe = probes[probe_id]
         for number in numbers:
-            expected = (probe.flow.kind, probe.token, ports(probe.flow))
-            assert identity(packets[number - 1].octets) == expected, f"frame {number}"
+            assert belongs(packets[number - 1].octets, probe), f"frame {number}"
     assert frame_numbers(result) == list(range(1, len(packets) + 1))
 
 

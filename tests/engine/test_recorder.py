@@ -18,7 +18,7 @@ from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.output.comments import section_comment
 from pathprobe.wire.dissect import dissect
-from tests.engine.runs import COMMAND, ask_in_turn, identity, ports, read, recorder, run
+from tests.engine.runs import COMMAND, ask_in_turn, belongs, read, recorder, run
 
 EVERY = pytest.mark.parametrize("name", catalogue.simulable())
 
@@ -34,8 +34,7 @@ def test_each_frame_number_points_at_a_packet_of_that_probe(name: str) -> None:
     for probe_id, numbers in one.result.frames.items():
         probe = seen[probe_id].probe
         for number in numbers:
-            expected = (probe.flow.kind, probe.token, ports(probe.flow))
-            assert identity(packets[number - 1].octets) == expected, f"frame {number}"
+            assert belongs(packets[number - 1].octets, probe), f"frame {number}"
 
 
 @EVERY
