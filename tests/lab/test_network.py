@@ -17,7 +17,7 @@ from typing import NoReturn
 import pytest
 
 from pathprobe.core.icmp import Meaning, explain
-from pathprobe.lab import catalogue, netns
+from pathprobe.lab import catalogue, netns, topology
 from pathprobe.lab.network import Lab
 from pathprobe.net.scenario import Delay, Hook, Match, Route, Rule, Scenario
 from tests.lab.kernel_probes import (
@@ -52,7 +52,7 @@ def give_up(reason: str) -> NoReturn:
 
 def packaged(name: str) -> Scenario:
     scenario = catalogue.load(name)
-    if scenario.link == "tun" and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+    if topology.tun_links(scenario) and not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         give_up("this user may not open /dev/net/tun")
     return scenario
 
