@@ -54,6 +54,11 @@ class Observation:
     also: tuple[Outcome, ...] = ()
 
     @property
+    def asks_size(self) -> bool:
+        """The probe was padded to see whether one of its size passes."""
+        return self.probe.size is not None
+
+    @property
     def is_unheard(self) -> bool:
         """A SYN-ACK came, and this host's own TCP was not seen to react."""
         return isinstance(self.outcome, Answered) and self.probe.flow.kind is Kind.TCP and self.ended is None
@@ -93,11 +98,16 @@ class Evidence:
 
     @cached_property
     def tests(self) -> tuple[Observation, ...]:
-        return tuple(seen for seen in self.observations if seen.probe.role is Role.TEST)
+        return tuple(seen for seen in self.observations if seen.probe.role is Role.TEST and not seen.asks_size)
 
     @cached_property
     def controls(self) -> tuple[Observation, ...]:
-        return tuple(seen for seen in self.observations if seen.probe.role is Role.CONTROL)
+        return tuple(seen for seen in self.observations if seen.probe.role is Role.CONTROL and not seen.asks_size)
+
+    @cached_property
+    def sized(self) -> tuple[Observation, ...]:
+        """The probes that ask which sizes pass; the verdict on the port does without them."""
+        return tuple(seen for seen in self.observations if seen.asks_size)
 
     def of(self, role: Role) -> tuple[Observation, ...]:
         return self.tests if role is Role.TEST else self.controls

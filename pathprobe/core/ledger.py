@@ -2,13 +2,7 @@
 
 The ledger keeps every probe and believes a packet only if it carries a probe's token:
 
-==================  =============================================================================
-SYN-ACK, RST        from the target, to the probe's port, acknowledging its sequence + 1
-echo reply          identifier and sequence of the probe, from the address asked
-UDP answer          from the target, to the probe's port, from whatever port of the target it likes
-ICMP error          quotes the probe
-==================  =============================================================================
-
+==================  ======================================================================
 How a probe is found again by what these carry is core.register's knowledge.
 A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first answer
 counts, later ones are duplicates; but an expired TTL gives way to an answer, whichever came first (a tap
@@ -34,6 +28,7 @@ from pathprobe.core.outcomes import (
     Reset,
     Silent,
     TimeExceeded,
+    TooBig,
     Unreachable,
 )
 from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
@@ -213,6 +208,8 @@ class Ledger:
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
         entry = self._entry(self._quoted(error.quote)) if error.quote else None
         message = explain(packet.version, error.type, error.code)
+        if entry and error.quote and message.meaning is Meaning.TOO_BIG:
+            return self._too_big(entry, _reply(entry, packet, now), error, error.quote)
         refusal = _REFUSALS.get(message.meaning)
         if entry is None or error.quote is None or refusal is None:
             return None
@@ -228,6 +225,15 @@ class Ledger:
 
     def _entry(self, probe: Probe | None) -> _Entry | None:
         return self._entries[probe.id] if probe else None
+
+    def _too_big(
+        self, entry: _Entry, facts: _ReplyFacts, error: IcmpError, quote: Quote
+    ) -> tuple[_Entry, Outcome] | None:
+        """Of a probe that asks about nothing but the port this is no answer: it is smaller than what links take."""
+        if entry.probe.size is None:
+            return None
+        message = explain(quote.version, error.type, error.code)
+        return entry, TooBig(**facts, message=message, quote=quote, next_hop_mtu=error.next_hop_mtu)
 
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:

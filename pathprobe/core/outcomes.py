@@ -70,6 +70,18 @@ class TimeExceeded(Refusal):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TooBig(Refusal):
+    """A router could not pass it on whole: its next link takes ``next_hop_mtu`` octets.
+
+    None from a router older than RFC 1191, which gives no number.
+    """
+
+    name: ClassVar[str] = "too-big"
+
+    next_hop_mtu: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Silent:
     """Nothing came in ``waited`` seconds."""
 
@@ -101,4 +113,4 @@ class Ended(StrEnum):
 #: NotSent.error of a packet that send() accepted and that no tap saw leave.
 NOT_SEEN = "NOT_SEEN"
 
-Outcome = Answered | Reset | Rejected | Unreachable | TimeExceeded | Silent | NotSent
+Outcome = Answered | Reset | Rejected | Unreachable | TimeExceeded | TooBig | Silent | NotSent

@@ -18,6 +18,9 @@ from pathprobe.core.packets import Protocol
 #: The initial TTL of Linux (net.ipv4.ip_default_ttl): a probe with it is sent as a real client would.
 FULL_TTL = 64
 
+#: Octets of a SYN with Linux's options, and of our echo request, by IP version: what padding is counted from.
+NATURAL_SIZE = {4: 60, 6: 80}
+
 
 class Role(StrEnum):
     """Whether a probe asks about the port in question, or shows what the path does for others."""
@@ -75,7 +78,8 @@ class Probe:
 
     ``token`` is the 32-bit word at transport offset 4: the TCP sequence number, for echo
     ``identifier << 16 | sequence``; for UDP it is the checksum, 16 bits. ``identification`` is the IPv4
-    IP-ID (never 0: the kernel would replace it). ``attempt`` counts from 1 for one role, kind, port and TTL.
+    IP-ID (never 0: the kernel would replace it). ``attempt`` counts from 1 for one role, kind, port, TTL
+    and size. ``size`` is what the whole datagram was padded to, in octets; None for a probe that asks about no size.
     """
 
     id: int
@@ -86,6 +90,12 @@ class Probe:
     attempt: int
     token: int
     identification: int
+    size: int | None = None
+
+    @property
+    def padding(self) -> int:
+        """Octets behind the probe's natural end. A stack counts those of a SYN as data (RFC 9293 section 3.4)."""
+        return 0 if self.size is None else self.size - NATURAL_SIZE[self.flow.version]
 
     @property
     def is_direct(self) -> bool:

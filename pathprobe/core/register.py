@@ -46,6 +46,9 @@ class Register:
     def add(self, probe: Probe) -> None:
         flow = probe.flow
         self._by_token[flow.kind, probe.token] = probe
+        if flow.kind is Kind.TCP and probe.padding:
+            # Who has nobody listening acknowledges the padding too (RFC 9293 section 3.10.7.1).
+            self._by_token[Kind.TCP, (probe.token + probe.padding) % _SEQUENCE_SPACE] = probe
         self._by_source_port[flow.kind, flow.source_port].append(probe)
         if flow.version == 4:
             self._by_identification[flow.kind, probe.identification] = probe

@@ -123,6 +123,50 @@ class Claim(StrEnum):
     UNFINISHED = "unfinished"
 
 
+class Loss(StrEnum):
+    """How packets that are too large for the path end: a router says so, or nobody does, or they do not."""
+
+    TOLD = "told"
+    SILENT = "silent"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A box said that a packet of ``size`` octets is too big. ``mtu`` None: it gave no number.
+
+    ``ttl`` is its hop, 0 for this host, whose own kernel has no address here. ``wrong``: its number was refuted.
+    """
+
+    ttl: int
+    address: str | None
+    size: int
+    mtu: int | None
+    message: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMtu:
+    """Which sizes pass, in octets of the whole datagram, and what becomes of larger ones.
+
+    ``mechanism`` None: loss hides it. ``carrier``: the kind of probe that was padded. ``gets_there``: the size that
+    draws no echo was shown to reach the target in this kind of probe; ``told`` is all that boxes said.
+    """
+
+    interface: int
+    carrier: str
+    largest: int | None
+    smallest_lost: int | None
+    mechanism: Loss | None
+    location: Location | None
+    told_by: Told | None
+    told: tuple[Told, ...]
+    confidence: float
+    gets_there: str | None = None
+    probes: tuple[int, ...] = ()
+
+
 Fact = str | int | float | None
 
 
@@ -220,6 +264,7 @@ class Middlebox:
 class Result:
     """The answer about one target.
 
+    ``path_mtu`` is None where it was not asked for or nothing could be compared.
     ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
     was killed. ``frames``: probe id -> frame numbers
@@ -240,6 +285,7 @@ class Result:
     frames_lost: int = 0
     complete: bool = True
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    path_mtu: PathMtu | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

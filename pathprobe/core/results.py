@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.hops import control_label, hop_rows
 from pathprobe.core.middleboxes import middleboxes
+from pathprobe.core.path_mtu import path_mtu
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, Target
 from pathprobe.core.verdict import conclude
 
 
-def result_of(target: Target, evidence: Evidence, *, started: float, duration: float) -> Result:
-    """Verdict, hop table and observations; ``started`` in Unix time, ``duration`` in seconds."""
+def result_of(target: Target, evidence: Evidence, *, started: float, duration: float, mtu: int | None = None) -> Result:
+    """Verdict, hop table and observations; ``started`` in Unix time, ``duration`` in seconds.
+
+    ``mtu`` is the interface's, in octets, where the path's own was asked for.
+    """
     verdict = conclude(evidence)
     return Result(
         target=target,
@@ -25,6 +29,7 @@ def result_of(target: Target, evidence: Evidence, *, started: float, duration: f
         started=started,
         duration=duration,
         window=evidence.window,
+        path_mtu=path_mtu(evidence, mtu),
     )
 
 

@@ -53,7 +53,7 @@ class Session:
         self._checksum = rng.getrandbits(16) % _CHECKSUMS
         self._flows: dict[tuple[Role, Kind, int | None, bool], Flow] = {}
         self._numbers: dict[Flow, int] = {}
-        self._attempts: Counter[tuple[Role, Kind, int | None, int]] = Counter()
+        self._attempts: Counter[tuple[Role, Kind, int | None, int, int | None]] = Counter()
         self._ids = 0
 
     def evidence(self, now: float) -> Evidence:
@@ -105,6 +105,7 @@ class Session:
             attempt=self._attempt(want),
             token=self._token(want),
             identification=(self._identification + self._ids) % 0xFFFF + 1,
+            size=want.size,
         )
 
     def _flow(self, want: Want) -> Flow:
@@ -132,7 +133,7 @@ class Session:
         )
 
     def _attempt(self, want: Want) -> int:
-        key = (want.role, want.kind, want.port, want.ttl)
+        key = (want.role, want.kind, want.port, want.ttl, want.size)
         self._attempts[key] += 1
         return self._attempts[key]
 

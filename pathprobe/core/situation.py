@@ -35,6 +35,7 @@ class Question:
 
     ``closed_port`` is a high port of the target that most likely nothing listens on. ``marked``: a UDP
     payload has room for a token; otherwise IPv6 datagrams are told apart by their source ports alone.
+    ``mtu`` is that of the interface, in octets, where the path's own is wanted too.
     """
 
     target: str
@@ -46,17 +47,22 @@ class Question:
     trace: bool = True
     longest_wait: float | None = None
     marked: bool = True
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow."""
+    """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow.
+
+    ``size``: padded to so many octets.
+    """
 
     role: Role
     kind: Kind
     port: int | None
     ttl: int
     fresh: bool = False
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Situation:
         return isinstance(outcome, Silent) or (isinstance(outcome, NotSent) and outcome.error == NOT_SEEN)
 
     def is_settled(self, seen: Observation, after: float | None = None) -> bool:
-        wait = self.patience if after is None else after
+        wait = after
+        if wait is None:
+            wait = self.evidence.window if seen.asks_size else self.patience
         return not self.is_pending(seen) or self.has_passed(seen.sent + wait)
 
     def has_passed(self, time: float) -> bool:

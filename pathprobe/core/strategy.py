@@ -16,6 +16,7 @@ confirm       the forged answer once more on a fresh port
 again         what may only have been lost: core.again
 pauses        what only time can tell: a router gives up on its neighbour after three seconds, and
               one that limits its ICMP has an answer to spare every second
+sizes         which sizes of packet pass, where that was asked (size_strategy), when nothing else is wanted
 ============  =====================================================================================
 """
 
@@ -32,6 +33,7 @@ from pathprobe.core.pauses import pauses
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
 from pathprobe.core.report import Where
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
+from pathprobe.core.size_strategy import size_pauses
 from pathprobe.core.timing import KERNEL_REACTION
 
 #: How often a closed port is asked for a reset to compare with: the first may be lost.
@@ -50,7 +52,7 @@ def wanted(situation: Situation) -> list[Want]:
     for rule in _RULES:
         steps = {want for want in found if not want.fresh and want.ttl < FULL_TTL}
         found += [want for want in rule(situation) if want not in steps]
-    return found
+    return found or list(_sizes(situation))
 
 
 def _opening(now: Situation) -> Iterator[Want]:
@@ -225,6 +227,13 @@ def _paused(now: Situation) -> Iterator[Want]:
             yield from pause.wants
 
 
+def _sizes(now: Situation) -> Iterator[Want]:
+    """Last of all: the answer about the port does not depend on it."""
+    for pause in size_pauses(now):
+        if now.has_passed(pause.due):
+            yield from pause.wants
+
+
 _RULES: tuple[Rule, ...] = (
     _opening,
     _lead,
@@ -245,7 +254,7 @@ _RULES: tuple[Rule, ...] = (
 
 def next_look(now: Situation) -> float | None:
     """When the passing of time alone may change what is wanted; None when nothing is worth waiting for."""
-    times = [pause.due for pause in pauses(now)]
+    times = [pause.due for pause in (*pauses(now), *size_pauses(now))]
     for seen in now.evidence.observations:
         if now.is_pending(seen):
             times += [seen.sent + now.step_wait, seen.sent + now.quick, seen.sent + now.evidence.window]
@@ -256,4 +265,4 @@ def next_look(now: Situation) -> float | None:
 
 def is_over(now: Situation) -> bool:
     """Nothing that may still come can change the verdict, provided that nothing is wanted now."""
-    return now.all_settled and all(now.has_passed(pause.due) for pause in pauses(now))
+    return now.all_settled and all(now.has_passed(pause.due) for pause in (*pauses(now), *size_pauses(now)))

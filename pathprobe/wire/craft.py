@@ -8,6 +8,8 @@ patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no
   tcp_syn_options(), the window that of tcp_select_initial_window().
 - Routers may hash a flow on its ICMP checksum (Augustin et al., "Avoiding traceroute anomalies with
   Paris traceroute", IMC 2006) or on the IPv6 flow label (RFC 6438). Both stay the same in a flow.
+- A probe that asks whether its size passes is the same with padding behind it: a SYN may carry data, which
+  a listener leaves to be sent again (RFC 9293 section 3.10.7.2).
 - A UDP datagram carries what the service behind the port would answer. Two octets of it are free, and chosen
   so that the checksum becomes the probe's token: it stays right, and every quote shows it (RFC 792).
 - Echo, and UDP to a port of no known service, say who asks, for the operator who finds it in a capture.
@@ -22,6 +24,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pathprobe.core.ledger import FAREWELL_WINDOW
+from pathprobe.core.packets import Protocol
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe
 from pathprobe.wire.payloads import Payload, payload_for
 
@@ -64,11 +67,16 @@ class Crafter:
         self._mtu = mtu
         self._timestamp = timestamp
         self._payloads = payloads or {}
-        self._templates: dict[Flow, bytes] = {}
+        self._templates: dict[tuple[Flow, int], bytes] = {}
 
     def craft(self, probe: Probe) -> bytes:
-        """The datagram of a probe, IP header included; ValueError when an echo's token is not of its flow."""
-        packet = bytearray(self._template(probe.flow))
+        """The datagram of a probe, IP header included.
+
+        Raises ValueError when an echo's token is not of its flow, or the probe's size is less than it naturally has.
+        """
+        if probe.padding < 0:
+            raise ValueError(f"size {probe.size}: a probe has {-probe.padding} octets more without any padding")
+        packet = bytearray(self._template(probe.flow, probe.padding))
         if probe.flow.version == 4:
             transport = _IPV4_SIZE
             _replace(packet, _IPV4_ID, probe.identification, checksum=_IPV4_CHECKSUM)
@@ -104,11 +112,12 @@ class Crafter:
             )
         )
 
-    def _template(self, flow: Flow) -> bytes:
+    def _template(self, flow: Flow, padding: int) -> bytes:
         """The flow's datagram with TTL, IP-ID, sequence and echo balance still 0."""
-        template = self._templates.get(flow)
+        template = self._templates.get((flow, padding))
         if template is None:
-            template = self._templates[flow] = bytes(_ip(flow) / self._transport(flow))
+            octets = bytes(_ip(flow) / self._transport(flow) / _padding(flow, padding))
+            template = self._templates[flow, padding] = octets
         return template
 
     def _transport(self, flow: Flow) -> ScapyPacket:
@@ -177,6 +186,16 @@ def _echo(flow: Flow) -> ScapyPacket:
     from scapy.layers.inet6 import ICMPv6EchoRequest
 
     return ICMPv6EchoRequest(id=flow.source_port, seq=0, data=payload)
+
+
+def _padding(flow: Flow, octets: int) -> bytes:
+    """What makes a probe longer and leaves an echo's checksum, which routers may hash on, as it is.
+
+    Zeros add nothing; ICMPv6 also sums its length up (RFC 4443 section 2.3), so there a word takes that away again.
+    """
+    if flow.protocol is not Protocol.ICMPV6 or octets < _WORD.size:
+        return bytes(octets)
+    return _WORD.pack(0xFFFF - octets) + bytes(octets - _WORD.size)
 
 
 def flow_label(flow: Flow) -> int:
