@@ -50,13 +50,20 @@ def run(
     interface: str | None,
     source: str | None,
     no_trace: bool,
+    mtu: bool,
     verbose: bool,
     payload: bytes | None = None,
 ) -> Report:
     """Ask about the targets one after the other. Raises CannotProbe."""
     source = _check_vantage(interface, source, targets)
     options = Options(
-        max_hops=max_hops, wait=wait, interface=interface, source=source, trace=not no_trace, payload=payload
+        max_hops=max_hops,
+        wait=wait,
+        interface=interface,
+        source=source,
+        trace=not no_trace,
+        payload=payload,
+        mtu=mtu,
     )
     try:
         # All that can be known beforehand is, so that no answer is lost to a later target.

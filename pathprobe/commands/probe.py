@@ -64,6 +64,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("-4", "family", flag_value=4, type=int, help="Resolve names to IPv4 only."),
         click.option("-6", "family", flag_value=6, type=int, help="Resolve names to IPv6 only."),
         click.option("--no-trace", is_flag=True, help="Only ask the target; do not step the TTL."),
+        click.option("--mtu", is_flag=True, help="Find the largest packet that passes, and where larger ones die."),
         click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
     ]  # fmt: skip
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), function)

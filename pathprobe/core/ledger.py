@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pathprobe.core.evidence import Observation
-from pathprobe.core.icmp import Meaning, explain
+from pathprobe.core.icmp import Meaning, Message, explain
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
@@ -31,7 +31,7 @@ from pathprobe.core.outcomes import (
     TooBig,
     Unreachable,
 )
-from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
+from pathprobe.core.packets import Echo, EchoKind, Extension, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.register import Register
 from pathprobe.core.rewritten import unmask
@@ -208,14 +208,14 @@ class Ledger:
     def _icmp_error(self, packet: Packet, error: IcmpError, now: float) -> tuple[_Entry, Outcome] | None:
         entry = self._entry(self._quoted(error.quote)) if error.quote else None
         message = explain(packet.version, error.type, error.code)
-        if entry and error.quote and message.meaning is Meaning.TOO_BIG:
-            return self._too_big(entry, _reply(entry, packet, now), error, error.quote)
-        refusal = _REFUSALS.get(message.meaning)
-        if entry is None or error.quote is None or refusal is None:
+        if entry is None or error.quote is None:
             return None
-        return entry, refusal(
-            **_reply(entry, packet, now), message=message, quote=error.quote, extensions=error.extensions
-        )
+        facts = _refusal(entry, packet, now, message, error, error.quote)
+        if message.meaning is Meaning.TOO_BIG and entry.probe.size is not None:
+            # To a probe that asks nothing about sizes it is no answer: that one is smaller than what links take.
+            return entry, TooBig(**facts, next_hop_mtu=error.next_hop_mtu)
+        refusal = _REFUSALS.get(message.meaning)
+        return (entry, refusal(**facts)) if refusal else None
 
     def _quoted(self, quote: Quote) -> Probe | None:
         """The probe that a quote gives back, however much of it boxes on the way have rewritten."""
@@ -225,15 +225,6 @@ class Ledger:
 
     def _entry(self, probe: Probe | None) -> _Entry | None:
         return self._entries[probe.id] if probe else None
-
-    def _too_big(
-        self, entry: _Entry, facts: _ReplyFacts, error: IcmpError, quote: Quote
-    ) -> tuple[_Entry, Outcome] | None:
-        """Of a probe that asks about nothing but the port this is no answer: it is smaller than what links take."""
-        if entry.probe.size is None:
-            return None
-        message = explain(quote.version, error.type, error.code)
-        return entry, TooBig(**facts, message=message, quote=quote, next_hop_mtu=error.next_hop_mtu)
 
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:
@@ -260,6 +251,18 @@ class _ReplyFacts(TypedDict):
 
 def _reply(entry: _Entry, packet: Packet, now: float) -> _ReplyFacts:
     return {"source": packet.source, "received": now, "rtt": max(0.0, now - entry.sent), "ttl": packet.ttl}
+
+
+class _RefusalFacts(_ReplyFacts):
+    message: Message
+    quote: Quote
+    extensions: tuple[Extension, ...]
+
+
+def _refusal(
+    entry: _Entry, packet: Packet, now: float, message: Message, error: IcmpError, quote: Quote
+) -> _RefusalFacts:
+    return {**_reply(entry, packet, now), "message": message, "quote": quote, "extensions": error.extensions}
 
 
 def _unanswered(entry: _Entry, now: float) -> Outcome:

@@ -264,7 +264,8 @@ class Middlebox:
 class Result:
     """The answer about one target.
 
-    ``path_mtu`` is None where it was not asked for or nothing could be compared.
+    ``mtu`` is the interface's, in octets, where the path's own was asked for; ``path_mtu`` is None where it was
+    not, or where nothing could be compared.
     ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
     was killed. ``frames``: probe id -> frame numbers
@@ -285,6 +286,7 @@ class Result:
     frames_lost: int = 0
     complete: bool = True
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    mtu: int | None = None
     path_mtu: PathMtu | None = None
 
 

@@ -29,6 +29,7 @@ def result_of(target: Target, evidence: Evidence, *, started: float, duration: f
         started=started,
         duration=duration,
         window=evidence.window,
+        mtu=mtu,
         path_mtu=path_mtu(evidence, mtu),
     )
 

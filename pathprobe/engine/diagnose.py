@@ -31,6 +31,15 @@ from pathprobe.wire.payloads import Payload
 #: Source ports for one diagnosis: every probe that is meant to reach the target has its own.
 SOURCE_PORTS = 32
 
+#: More of them where sizes are asked about too, for that may have to be done with SYNs.
+SOURCE_PORTS_FOR_SIZES = 96
+
+#: What an interface without a known MTU has: Ethernet's (RFC 894).
+_USUAL_MTU = 1500
+
+#: The largest datagram that IPv4's total length can say; loopback has one octet more.
+_LARGEST_DATAGRAM = 0xFFFF
+
 #: High ports, below Linux's ephemeral range: hardly anything listens there.
 _CLOSED_PORTS = range(25000, 32000)
 
@@ -39,7 +48,8 @@ Progress = Callable[[Session, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to ask. ``wait`` in seconds, None for adaptive windows; ``payload`` of UDP, None for the service's own."""
+    """How to ask. ``wait`` in seconds, None for adaptive windows; ``payload`` of UDP, None for the service's own;
+    ``mtu``: also find the path's MTU."""
 
     max_hops: int = 30
     wait: float | None = None
@@ -47,6 +57,7 @@ class Options:
     source: str | None = None
     trace: bool = True
     payload: bytes | None = None
+    mtu: bool = False
 
 
 async def diagnose(
@@ -64,17 +75,20 @@ async def diagnose(
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
     load_scapy(6 if ":" in target.address else 4)
-    with ReservedPorts(source, SOURCE_PORTS, scope, udp=target.protocol == Kind.UDP) as ports:
+    mtu = route.mtu if route else _USUAL_MTU
+    count = SOURCE_PORTS_FOR_SIZES if options.mtu else SOURCE_PORTS
+    with ReservedPorts(source, count, scope, udp=target.protocol == Kind.UDP) as ports:
         network = RawNetwork(target.address, interface=options.interface, scope=scope)
         try:
             started = time.time()
-            session, ledger = _session(target, source, options, ports.numbers, Random(SystemRandom().getrandbits(64)))
-            crafter = _crafter(target, options, route)
+            rng = Random(SystemRandom().getrandbits(64))
+            session, ledger = _session(target, source, options, ports.numbers, rng, mtu=mtu)
+            crafter = _crafter(target, options, mtu)
             diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
             if recorder:
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
             await pump(diagnosis, network, interrupted)
-            result = result_of(target, session.evidence(network.now), started=started, duration=network.now)
+            result = _result(target, session, network.now, started)
             if recorder:
                 result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
             return replace(result, frames_lost=network.lost), route
@@ -92,20 +106,25 @@ def simulate(
     recorder: Recorder | None = None,
 ) -> Result:
     """Ask about one target on a simulated network; the same seed gives the same packets."""
-    session, ledger = _session(target, source, options, tuple(range(40001, 40001 + SOURCE_PORTS)), Random(seed))
+    ports = tuple(range(40001, 40001 + (SOURCE_PORTS_FOR_SIZES if options.mtu else SOURCE_PORTS)))
+    session, ledger = _session(target, source, options, ports, Random(seed), mtu=_USUAL_MTU)
     if recorder:
         recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
     pump_jumping(Diagnosis(session, ledger, network, Crafter(), recorder=recorder), network)
-    result = result_of(target, session.evidence(network.now), started=network.epoch, duration=network.now)
+    result = _result(target, session, network.now, network.epoch)
     if recorder:
         result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
     return result
 
 
-def _crafter(target: Target, options: Options, route: Route | None) -> Crafter:
+def _crafter(target: Target, options: Options, mtu: int) -> Crafter:
     payloads = {target.port: Payload.given(options.payload)} if target.port and options.payload is not None else {}
     now = time.monotonic_ns() // 1_000_000 % (1 << 32)
-    return Crafter(mtu=route.mtu if route else 1500, timestamp=now, payloads=payloads)
+    return Crafter(mtu=mtu, timestamp=now, payloads=payloads)
+
+
+def _result(target: Target, session: Session, now: float, started: float) -> Result:
+    return result_of(target, session.evidence(now), started=started, duration=now, mtu=session.question.mtu)
 
 
 def _asking(session: Session, epoch: float) -> Asking:
@@ -116,6 +135,7 @@ def _asking(session: Session, epoch: float) -> Asking:
         target=question.target,
         port=question.port or 0,
         start_ns=int(epoch * 1e9),
+        mtu=question.mtu,
     )
 
 
@@ -154,7 +174,7 @@ def _scope(address: str, route: Route | None) -> int:
 
 
 def _session(
-    target: Target, source: str, options: Options, ports: tuple[int, ...], rng: Random
+    target: Target, source: str, options: Options, ports: tuple[int, ...], rng: Random, *, mtu: int
 ) -> tuple[Session, Ledger]:
     question = Question(
         target=target.address,
@@ -166,6 +186,7 @@ def _session(
         trace=options.trace,
         longest_wait=options.wait,
         marked=options.payload is None,
+        mtu=min(mtu, _LARGEST_DATAGRAM) if options.mtu else None,
     )
     ledger = Ledger(target.address)
     return Session(question, ledger, ports, rng), ledger

@@ -6,6 +6,8 @@ They stand as comments on the interface statistics, one line each, written and r
     asking tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000
     asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.150000
     not-sent EPERM test tcp 40001 8080 ttl 64 token 305419896 at 1780000000100000000
+Where the path's MTU was asked for, what was asked and what one began with follows: `` mtu 1500``; a probe
+of a size of its own that was kept back says that: `` size 1500``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathprobe.core.probes import Kind, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo."""
+    """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo, mtu in octets."""
 
     kind: Kind
     source: str
@@ -30,11 +32,12 @@ class Asked:
     start_ns: int
     end_ns: int
     window: float
+    mtu: int | None = None
 
     def __str__(self) -> str:
         return (
             f"asked {self.kind} {self.source} {self.target} {self.port}"
-            f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}"
+            f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}{_octets('mtu', self.mtu)}"
         )
 
 
@@ -50,11 +53,12 @@ class KeptBack:
     ttl: int
     token: int
     time_ns: int
+    size: int | None = None
 
     def __str__(self) -> str:
         return (
             f"not-sent {self.error} {self.role} {self.kind} {self.source_port} {self.port}"
-            f" ttl {self.ttl} token {self.token} at {self.time_ns}"
+            f" ttl {self.ttl} token {self.token} at {self.time_ns}{_octets('size', self.size)}"
         )
 
 
@@ -67,19 +71,24 @@ class Asking:
     target: str
     port: int
     start_ns: int
+    mtu: int | None = None
 
     def __str__(self) -> str:
-        return f"asking {self.kind} {self.source} {self.target} {self.port} from {self.start_ns}"
+        mtu = _octets("mtu", self.mtu)
+        return f"asking {self.kind} {self.source} {self.target} {self.port} from {self.start_ns}{mtu}"
 
 
 Note = Asked | Asking | KeptBack
 
+_MTU = r"(?: mtu (\d{1,5}))?"
+
 _ASKED = re.compile(
-    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})"
+    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})" + _MTU
 )
-_ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})")
+_ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})" + _MTU)
 _KEPT_BACK = re.compile(
     r"not-sent (\w+) (test|control) (tcp|udp|icmp) (\d{1,5}) (\d{1,5}) ttl (\d{1,3}) token (\d{1,10}) at (\d{1,20})"
+    r"(?: size (\d{1,5}))?"
 )
 
 
@@ -97,13 +106,18 @@ def kept_back_note(seen: Observation, epoch_ns: int) -> KeptBack | None:
         ttl=seen.probe.ttl,
         token=seen.probe.token,
         time_ns=epoch_ns + int(seen.sent * 1e9),
+        size=seen.probe.size,
     )
+
+
+def _octets(name: str, number: int | None) -> str:
+    return "" if number is None else f" {name} {number}"
 
 
 def read_note(text: str) -> Note | None:
     """A line of ours; None for anybody else's comment, or one that was damaged."""
     if found := _ASKED.fullmatch(text):
-        kind, source, target, port, start, end, window = found.groups()
+        kind, source, target, port, start, end, window, mtu = found.groups()
         if not (_is_address(source) and _is_address(target)):
             return None
         return Asked(
@@ -114,14 +128,22 @@ def read_note(text: str) -> Note | None:
             start_ns=int(start),
             end_ns=int(end),
             window=float(window),
+            mtu=int(mtu) if mtu else None,
         )
     if found := _ASKING.fullmatch(text):
-        kind, source, target, port, start = found.groups()
+        kind, source, target, port, start, mtu = found.groups()
         if not (_is_address(source) and _is_address(target)):
             return None
-        return Asking(kind=Kind(kind), source=source, target=target, port=int(port), start_ns=int(start))
+        return Asking(
+            kind=Kind(kind),
+            source=source,
+            target=target,
+            port=int(port),
+            start_ns=int(start),
+            mtu=int(mtu) if mtu else None,
+        )
     if found := _KEPT_BACK.fullmatch(text):
-        error, role, kind, source_port, port, ttl, token, time = found.groups()
+        error, role, kind, source_port, port, ttl, token, time, size = found.groups()
         return KeptBack(
             error=error,
             role=Role(role),
@@ -131,6 +153,7 @@ def read_note(text: str) -> Note | None:
             ttl=int(ttl),
             token=int(token),
             time_ns=int(time),
+            size=int(size) if size else None,
         )
     return None
 

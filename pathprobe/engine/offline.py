@@ -15,7 +15,7 @@ from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.outcomes import NOT_SEEN
 from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags, Udp
-from pathprobe.core.probes import Flow, Kind, Probe, Role
+from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
@@ -77,6 +77,7 @@ def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_S
                 start_ns=note.start_ns,
                 end_ns=max([note.start_ns, *(one.time_ns for one in seen)]),
                 window=float("inf"),
+                mtu=note.mtu,
             )
     return None
 
@@ -102,15 +103,15 @@ class _Reader:
         self.frames: dict[int, tuple[int, ...]] = {}
         self._known: set[tuple[Kind, int, int, int]] = set()
         self._flows: dict[Flow, int] = {}
-        self._attempts: Counter[tuple[Role, Kind, int, int]] = Counter()
+        self._attempts: Counter[tuple[Role, Kind, int, int, int | None]] = Counter()
 
     def take(self, one: _Seen) -> None:
         now = self._seconds(one.time_ns)
         probed = _probed(one.packet)
         if probed and one.packet.destination == self.asked.target and self._is_new(one.packet, *probed):
             kind, source_port, port, token = probed
-            identification = one.packet.identification or 0
-            self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token, identification), now)
+            identification, size = one.packet.identification or 0, self._size(one.packet)
+            self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token, identification, size), now)
         reading = self.ledger.read(one.packet, now)
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
@@ -125,14 +126,29 @@ class _Reader:
         return is_new
 
     def keep_back(self, note: KeptBack) -> None:
-        probe = self._probe(note.kind, note.source_port, note.port, note.ttl, note.token)
+        probe = self._probe(note.kind, note.source_port, note.port, note.ttl, note.token, size=note.size)
         now = self._seconds(note.time_ns)
         if note.error == NOT_SEEN:
             self.ledger.sent(probe, now)  # and no packet of it will be read, only what is said about it
         else:
             self.ledger.not_sent(probe, now, note.error)
 
-    def _probe(self, kind: Kind, source_port: int, port: int, ttl: int, token: int, identification: int = 0) -> Probe:
+    def _size(self, packet: Packet) -> int | None:
+        """The size that a probe was padded to; None where it has the one that it has by itself."""
+        natural = NATURAL_SIZE[packet.version]
+        asks_size = self.asked.mtu is not None and isinstance(packet.body, Tcp | Echo)
+        return packet.total_length if asks_size and packet.total_length > natural else None
+
+    def _probe(
+        self,
+        kind: Kind,
+        source_port: int,
+        port: int,
+        ttl: int,
+        token: int,
+        identification: int = 0,
+        size: int | None = None,
+    ) -> Probe:
         asked = self.asked
         role = Role.TEST if (kind, port) == (asked.kind, asked.port) else Role.CONTROL
         flow = Flow(
@@ -142,16 +158,17 @@ class _Reader:
             source_port=source_port,
             destination_port=port,
         )
-        self._attempts[role, kind, port, ttl] += 1
+        self._attempts[role, kind, port, ttl, size] += 1
         return Probe(
             id=len(self.ledger) + 1,
             role=role,
             flow=flow,
             flow_number=self._flows.setdefault(flow, len(self._flows)),
             ttl=ttl,
-            attempt=self._attempts[role, kind, port, ttl],
+            attempt=self._attempts[role, kind, port, ttl, size],
             token=token,
             identification=identification,
+            size=size,
         )
 
     def _seconds(self, time_ns: int) -> float:
@@ -185,5 +202,5 @@ def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) 
         longest_wait=asked.window,
     )
     target = Target(given=asked.target, address=asked.target, port=asked.port or None, protocol=asked.kind)
-    result = result_of(target, evidence, started=asked.start_ns / 1e9, duration=now)
+    result = result_of(target, evidence, started=asked.start_ns / 1e9, duration=now, mtu=asked.mtu)
     return replace(result, frames=reader.frames)

@@ -183,4 +183,5 @@ def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:
         start_ns=start_ns,
         end_ns=end_ns,
         window=result.window,
+        mtu=result.mtu,
     )

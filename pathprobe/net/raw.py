@@ -26,6 +26,9 @@ _IPV6_HDRINCL = 36
 _SO_TIMESTAMPNS = 35
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _PACKET_OUTGOING = 4
+#: Send up to the interface's MTU, whatever path MTU this host has learnt for the target (ip(7)): without it the
+#: kernel refuses larger packets with EMSGSIZE for ten minutes after one "fragmentation needed".
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE = 10, 23, 3
 _ARPHRD_LOOPBACK = 772
 _TIMESPEC = struct.Struct("=qq")
 _STATISTICS = struct.Struct("=II")
@@ -117,6 +120,9 @@ def _open_sender(target: str, interface: str | None) -> socket.socket:
     with _closed_on_failure(sock):
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
         if interface is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         sock.setblocking(False)

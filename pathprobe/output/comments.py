@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Farewell, Match
-from pathprobe.core.outcomes import Answered, Ended, NotSent, Outcome, Refusal, Reply, Reset, Silent, TimeExceeded
+from pathprobe.core.outcomes import (
+    Answered,
+    Ended,
+    NotSent,
+    Outcome,
+    Refusal,
+    Reply,
+    Reset,
+    Silent,
+    TimeExceeded,
+    TooBig,
+)
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.report import Result
 from pathprobe.output.wording import error_text, summary, sureness
@@ -39,13 +50,14 @@ def section_comment(result: Result) -> str:
 
 
 def _what(probe: Probe) -> str:
+    size = f" of {probe.size} octets" if probe.size is not None else ""
     match probe.flow.kind:
         case Kind.TCP:
-            return f"SYN to {probe.flow.label}"
+            return f"SYN{size} to {probe.flow.label}"
         case Kind.UDP:
             return f"datagram to {probe.flow.label}"
         case Kind.ECHO:
-            return "echo request"
+            return f"echo request{size}"
 
 
 def _ttl(probe: Probe) -> str:
@@ -60,6 +72,9 @@ def _fate(outcome: Outcome) -> str:
             return f"reset in the name of {outcome.source}, {_timing(outcome)}"
         case TimeExceeded():
             return f"the TTL ran out at {outcome.source}, so it got that far, {_timing(outcome)}"
+        case TooBig(next_hop_mtu=mtu):
+            number = "it gives no MTU" if mtu is None else f"its next link takes {mtu} octets"
+            return f"too big for {outcome.source}: {outcome.message.name}, {number}, {_timing(outcome)}"
         case Refusal():
             return f"refused by {outcome.source}: {outcome.message.name}, {_timing(outcome)}"
         case Silent(waited=waited):

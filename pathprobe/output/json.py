@@ -9,8 +9,8 @@ from typing import Any
 from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
-from pathprobe.core.report import Device, Hop, Leg, Location, Report, Result
-from pathprobe.output import wording
+from pathprobe.core.report import Device, Hop, Leg, Location, PathMtu, Report, Result
+from pathprobe.output import path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_entry, row_facts
 from pathprobe.output.claims import claim
@@ -60,7 +60,7 @@ def _result(result: Result) -> dict[str, Any]:
         "distance": verdict.distance,
         "summary": wording.summary(result),
         "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
-        "next_steps": list(next_steps(result)),
+        "next_steps": [*next_steps(result), *path_mtu.next_steps(result)],
         "hops": [
             {"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} | row_facts(row)
             for row in result.hops
@@ -69,7 +69,12 @@ def _result(result: Result) -> dict[str, Any]:
         "middleboxes": [box_entry(box) for box in result.middleboxes],
         "probes": [_probe(seen, result) for seen in result.observations],
         "frames_lost": result.frames_lost,
+        "path_mtu": _path_mtu(result.path_mtu),
     }
+
+
+def _path_mtu(found: PathMtu | None) -> dict[str, Any] | None:
+    return path_mtu.as_json(found, _location(found.location) if found and found.location else None)
 
 
 def _location(location: Location) -> dict[str, Any]:
@@ -119,6 +124,7 @@ def _probe(seen: Observation, result: Result) -> dict[str, Any]:
         "port": probe.flow.destination_port or None,
         "ttl": probe.ttl,
         "try": probe.attempt,
+        "size": probe.size,
         "sent": None if isinstance(outcome, NotSent) else round(seen.sent, 6),
         "outcome": outcome.name,
         "from": outcome.source if isinstance(outcome, Reply) else None,

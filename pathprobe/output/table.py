@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
-from pathprobe.output import wording
+from pathprobe.output import path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
@@ -114,7 +114,11 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
 def _listed(result: Result) -> str:
     lines = _paragraph("why", [claim(reason) for reason in result.verdict.reasons])
     lines += _paragraph("box", box_lines(result))
-    lines += _paragraph("next", list(next_steps(result)))
+    if found := result.path_mtu:
+        lines += _paragraph("mtu", [path_mtu.sentence(found), *path_mtu.refuted(found)])
+    elif result.mtu is not None:
+        lines += _paragraph("mtu", [path_mtu.UNKNOWN])
+    lines += _paragraph("next", [*next_steps(result), *path_mtu.next_steps(result)])
     return "\n".join(lines)
 
 

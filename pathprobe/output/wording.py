@@ -29,6 +29,7 @@ _ERRNO = {
     "EACCES": "Permission denied: a 'prohibit' route of this host",
     "EINVAL": "Invalid argument: a 'blackhole' route of this host",
     "ENETDOWN": "Network is down: the interface is down",
+    "EMSGSIZE": "Message too long: larger than the interface's MTU",
     "EADDRNOTAVAIL": "Cannot assign requested address",
 }
 
