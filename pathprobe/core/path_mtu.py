@@ -13,8 +13,6 @@ the target may have died on its way back: where a SYN of that size gets there, i
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back
 from pathprobe.core.outcomes import Refusal, TooBig
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Loss, PathMtu, Told, Where
@@ -132,21 +130,16 @@ def _place_silent(trials: Trials) -> Location:
     lost = trials.lost(steps.size)
     if all(kept_back(seen) for seen in lost):
         return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
+    target = None if steps.distance is None else Hop(ttl=steps.distance, address=evidence.target)
     if _gets_there(trials):
-        at_target = None if evidence.distance is None else _hop(evidence, evidence.distance)
-        return Location(where=Where.UNKNOWN, last_good=at_target)
-    if steps.first_bad is None:
-        return Location(where=Where.UNKNOWN, direction=_direction(trials), last_good=_hop(evidence, steps.last_good))
-    interval = Location(
-        where=Where.PATH,
-        direction=Direction.FORWARD,
-        last_good=_hop(evidence, steps.last_good),
-        first_bad=_hop(evidence, steps.first_bad),
-    )
-    if steps.first_bad != evidence.distance:
-        return interval
-    where = Where.TARGET_EDGE if steps.last_good == steps.first_bad - 1 else Where.UNKNOWN
-    return replace(interval, where=where, direction=_direction(trials))
+        return Location(where=Where.UNKNOWN, last_good=target)
+    last_good = _hop(evidence, steps.last_good)
+    if steps.first_bad is not None and steps.first_bad != steps.distance:
+        first_bad = _hop(evidence, steps.first_bad)
+        return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=last_good, first_bad=first_bad)
+    next_to_it = steps.distance is not None and steps.last_good == steps.distance - 1
+    where = Where.TARGET_EDGE if next_to_it else Where.UNKNOWN
+    return Location(where=where, direction=_direction(trials), last_good=last_good, first_bad=target)
 
 
 def _direction(trials: Trials) -> Direction | None:

@@ -37,7 +37,7 @@ MOST_TRIES_AT_HOP = 4
 
 
 def size_pauses(now: Situation) -> Iterator[Pause]:
-    """The next pair of a large and a small probe, and when; nothing when all is known or none was asked for."""
+    """The next large probe, most often with a small one, and when; nothing when all is known or none was asked for."""
     interface = now.question.mtu
     if interface is None or not now.all_settled or len(now.evidence.sized) + 2 > MOST_SIZED:
         return
@@ -51,8 +51,11 @@ def size_pauses(now: Situation) -> Iterator[Pause]:
 
 def _sizes(now: Situation, trials: Trials) -> Iterator[Pause]:
     size = next_size(trials)
-    if size is not None and len(trials.of(size)) < MOST_TRIES:
-        yield _pair(now, trials, size)
+    if size is None or len(trials.of(size)) >= MOST_TRIES:
+        return
+    # Once sizes pass, the next one goes alone: if it passes too, there is nothing to compare.
+    alone = trials.largest is not None and not trials.of(size)
+    yield Pause(0.0, (_want(now, trials, size),)) if alone else _pair(now, trials, size)
 
 
 def next_size(trials: Trials) -> int | None:
@@ -63,7 +66,7 @@ def next_size(trials: Trials) -> int | None:
     if high is None:
         return trials.interface
     if low + 1 >= high:
-        return None
+        return high if trials.is_stale else None
     told = [mtu for mtu in trials.told_mtus if low < mtu < high]
     if told:
         return max(told)
@@ -95,11 +98,8 @@ def _hops(now: Situation, trials: Trials) -> Iterator[Pause]:
 
 
 def _other_kind(now: Situation, trials: Trials) -> Iterator[Pause]:
-    steps = SizedSteps(trials)
-    other = second_opinion(trials)
-    if other is None or not trials.died_in_silence or trials.largest is None:
-        return
-    if steps.first_bad != now.evidence.distance:
+    steps, other = SizedSteps(trials), second_opinion(trials)
+    if other is None or not trials.died_in_silence or trials.largest is None or steps.first_bad != steps.distance:
         return
     passed = any(now.evidence.passes(seen) for seen in other.of(steps.size))
     if not passed and not other.is_dead(steps.size) and len(other.of(steps.size)) < MOST_TRIES_AT_HOP:
@@ -111,9 +111,11 @@ _RULES = (_sizes, _hops, _other_kind)
 
 def _pair(now: Situation, trials: Trials, size: int, *, ttl: int = FULL_TTL, due: float = 0.0) -> Pause:
     """The large one first: where a router has one answer left, that one tells more."""
+    return Pause(due, tuple(_want(now, trials, one, ttl) for one in (size, trials.small)))
+
+
+def _want(now: Situation, trials: Trials, size: int, ttl: int = FULL_TTL) -> Want:
     kind, port = trials.carrier.kind, trials.carrier.port
     role = Role.TEST if (kind, port) == (now.question.kind, now.question.port) else Role.CONTROL
     # A listener answers no second SYN of a flow while it waits for the end of the first.
-    fresh = kind is Kind.TCP
-    pair = (size, trials.small)
-    return Pause(due, tuple(Want(role=role, kind=kind, port=port, ttl=ttl, fresh=fresh, size=one) for one in pair))
+    return Want(role=role, kind=kind, port=port, ttl=ttl, fresh=kind is Kind.TCP, size=size)

@@ -140,6 +140,15 @@ class Trials:
         lost = self.smallest_lost
         return lost is not None and not any(refused(seen) for seen in self.of(lost))
 
+    @property
+    def is_stale(self) -> bool:
+        """The smallest dead size was asked before the largest that passes was known: a burst of loss looks like that."""
+        lost, largest = self.smallest_lost, self.largest
+        if lost is None or largest is None or not self.died_in_silence:
+            return False
+        known = min(seen.sent for seen in self.of(largest) if self.evidence.passes(seen))
+        return all(seen.sent < known for seen in self.of(lost))
+
     @cached_property
     def _controls(self) -> tuple[Observation, ...]:
         """What the sizes that pass came to."""
@@ -163,8 +172,15 @@ class SizedSteps:
     @cached_property
     def hops(self) -> tuple[int, ...]:
         """The hops that let TTLs expire in view, nearest first."""
-        distance = self.trials.evidence.distance or FULL_TTL
-        return tuple(sorted(hop for hop in self.trials.evidence.responders if hop < distance))
+        return tuple(sorted(hop for hop in self.trials.evidence.responders if hop < (self.distance or FULL_TTL)))
+
+    @cached_property
+    def distance(self) -> int | None:
+        """The target's hop; where echo itself is the question, it is that which shows it."""
+        evidence = self.trials.evidence
+        echoes = (seen for seen in evidence.tests if seen.probe.flow.kind is Kind.ECHO and not seen.probe.is_direct)
+        stepped = min((seen.probe.ttl for seen in echoes if evidence.passes(seen)), default=None)
+        return stepped if evidence.distance is None else evidence.distance
 
     @cached_property
     def last_good(self) -> int:
@@ -176,7 +192,7 @@ class SizedSteps:
     def first_bad(self) -> int | None:
         """The nearest hop after it that small packets reach and large ones do not; the target at the latest."""
         bad = (hop for hop in self.hops if hop > self.last_good and self.is_bad(hop))
-        return min(bad, default=self.trials.evidence.distance)
+        return min(bad, default=self.distance)
 
     def is_bad(self, hop: int) -> bool:
         return len(self.trials.lost(self.size, hop)) >= LEAST_LOST and self.chance(hop) <= ENOUGH

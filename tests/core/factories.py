@@ -27,6 +27,7 @@ from pathprobe.core.outcomes import (
     Reset,
     Silent,
     TimeExceeded,
+    TooBig,
     Unreachable,
 )
 from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
@@ -130,6 +131,14 @@ def _refusal(
     message = explain(version, *code)
     return kind(
         source=at, received=rtt, rtt=rtt, ttl=_back(back, start), message=message, quote=quote(probe(version=version))
+    )
+
+
+def too_big(at: str, mtu: int | None, *, back: int | None = None) -> TooBig:
+    """A router cannot pass the probe on whole: its next link takes ``mtu`` octets."""
+    told = _refusal(Unreachable, at, (3, 4), back, 0.01)
+    return TooBig(
+        source=at, received=0.01, rtt=0.01, ttl=told.ttl, message=told.message, quote=told.quote, next_hop_mtu=mtu
     )
 
 
@@ -340,12 +349,18 @@ TIME_EXCEEDED = {4: (11, 0), 6: (3, 0)}
 
 
 def icmp_error(
-    of: Probe, code: tuple[int, int] | None = None, *, at: str | None = None, ttl: int = 61, **quoted: Any
+    of: Probe,
+    code: tuple[int, int] | None = None,
+    *,
+    at: str | None = None,
+    ttl: int = 61,
+    mtu: int | None = None,
+    **quoted: Any,
 ) -> Packet:
     """An ICMP error about a probe: unless told otherwise its TTL ran out at the hop that it leads to."""
     version = of.flow.version
     type_, code_ = code or TIME_EXCEEDED[version]
-    body = IcmpError(type=type_, code=code_, quote=quote(of, **quoted))
+    body = IcmpError(type=type_, code=code_, next_hop_mtu=mtu, quote=quote(of, **quoted))
     return packet(body, source=at or router(of.ttl, version), destination=of.flow.source, ttl=ttl)
 
 
@@ -359,7 +374,11 @@ def packet_of(of: Probe, fate: Outcome | None) -> Packet | None:
         case Answered():
             return syn_ack(of, source=fate.source, ttl=fate.ttl)
         case Reset():
-            return rst(of, source=fate.source, ttl=fate.ttl)
+            # Who has nobody listening acknowledges the data of a SYN too (RFC 9293 section 3.10.7.1).
+            acknowledgement = (of.token + 1 + of.padding) % 2**32
+            return rst(of, source=fate.source, ttl=fate.ttl, acknowledgement=acknowledgement)
+        case TooBig():
+            return icmp_error(of, (3, 4), at=fate.source, ttl=fate.ttl, mtu=fate.next_hop_mtu)
         case Refusal():
             return icmp_error(of, _CODES[fate.message.name], at=fate.source or None, ttl=fate.ttl)
     return None
