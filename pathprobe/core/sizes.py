@@ -142,7 +142,7 @@ class Trials:
 
     @property
     def is_stale(self) -> bool:
-        """The smallest dead size was asked before the largest that passes was known: a burst of loss looks like that."""
+        """The smallest dead size was not asked again since the largest passed: it may have been a burst of loss."""
         lost, largest = self.smallest_lost, self.largest
         if lost is None or largest is None or not self.died_in_silence:
             return False

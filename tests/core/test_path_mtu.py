@@ -93,7 +93,8 @@ def test_a_router_that_says_its_mtu_is_believed_and_named(mtu: int) -> None:
     assert place(found) == (Where.PATH, Direction.FORWARD, 2, 3)
     assert found.told_by is not None
     assert (found.told_by.ttl, found.told_by.address, found.told_by.mtu) == (2, R2, mtu)
-    assert found.location is not None and found.location.device is not None
+    assert found.location is not None
+    assert found.location.device is not None
     assert found.location.device.by == (Clue.ICMP_SOURCE,)
     assert len(sized(told)) == 4, "small, the interface's, the one that was told, and one more octet"
 
@@ -102,7 +103,8 @@ def test_each_of_two_narrow_links_tells_and_the_narrower_one_decides() -> None:
     first, second = narrow(2, 1450), narrow(4, 1300)
     found, _ = ask(guarded(lambda probe, hop: first(probe, hop) or second(probe, hop)))
     assert (found.largest, found.smallest_lost, found.mechanism) == (1300, 1301, Loss.TOLD)
-    assert found.told_by is not None and found.told_by.address == R3
+    assert found.told_by is not None
+    assert found.told_by.address == R3
     assert not any(one.wrong for one in found.told)
 
 
@@ -117,7 +119,8 @@ def test_a_router_that_names_no_mtu_leaves_it_to_be_searched() -> None:
 def test_a_router_that_names_a_wrong_mtu_is_found_out(says: int) -> None:
     found, _ = ask(guarded(narrow(3, 1400, says=says)))
     assert (found.largest, found.smallest_lost, found.mechanism) == (1400, 1401, Loss.TOLD)
-    assert found.told and all(one.wrong for one in found.told if one.mtu == says)
+    assert found.told
+    assert all(one.wrong for one in found.told if one.mtu == says)
 
 
 def test_a_firewall_that_refuses_large_packets_is_named_too() -> None:
@@ -125,7 +128,8 @@ def test_a_firewall_that_refuses_large_packets_is_named_too() -> None:
         guarded(lambda probe, hop: rejected(R2) if hop == 3 and (probe.size or 0) > 1000 else None), kind=Kind.ECHO
     )
     assert (found.largest, found.smallest_lost, found.mechanism) == (1000, 1001, Loss.TOLD)
-    assert found.told_by is not None and found.told_by.message == "communication administratively prohibited"
+    assert found.told_by is not None
+    assert found.told_by.message == "communication administratively prohibited"
 
 
 def test_a_kernel_that_will_not_send_that_much_tells_it_itself() -> None:
@@ -203,7 +207,8 @@ def test_a_long_path_costs_no_more_than_the_budget() -> None:
 def test_without_tracing_the_size_is_known_and_the_place_is_not() -> None:
     found, told = ask(guarded(hole(3, 1400)), trace=False, kind=Kind.ECHO, port=None)
     assert (found.largest, found.smallest_lost, found.mechanism) == (1400, 1401, Loss.SILENT)
-    assert found.location is not None and found.location.where is Where.UNKNOWN
+    assert found.location is not None
+    assert found.location.where is Where.UNKNOWN
     assert all(probe.ttl == FULL_TTL for probe in sized(told))
 
 
@@ -212,7 +217,9 @@ def test_a_router_that_limits_its_icmp_is_given_the_time(tokens: float) -> None:
     found, told = ask(Limited(guarded(hole(3, 1400)), 2, tokens))
     assert (found.largest, found.smallest_lost, found.mechanism) == (1400, 1401, Loss.SILENT)
     location = found.location
-    assert location is not None and location.last_good is not None and location.first_bad is not None
+    assert location is not None
+    assert location.last_good is not None
+    assert location.first_bad is not None
     assert location.last_good.ttl <= 2 < 3 <= location.first_bad.ttl
     assert len(sized(told)) <= MOST_SIZED
 
