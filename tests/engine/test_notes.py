@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NOT_SEEN, NotSent, Outcome, Silent
 from pathprobe.core.probes import Flow, Kind, Probe, Role
-from pathprobe.engine.notes import Asked, KeptBack, kept_back_note, read_note
+from pathprobe.engine.notes import Asked, Asking, KeptBack, kept_back_note, read_note
 
+OCTETS = st.none() | st.integers(68, 65535)
 PORTS, TIMES = st.integers(0, 65535), st.integers(0, 1 << 63)
 ADDRESSES = st.ip_addresses().map(str)
 
@@ -23,6 +24,10 @@ ASKED = st.builds(
     start_ns=TIMES,
     end_ns=TIMES,
     window=st.integers(0, 60_000_000).map(lambda microseconds: microseconds / 1e6),
+    mtu=OCTETS,
+)
+ASKING = st.builds(
+    Asking, kind=st.sampled_from(Kind), source=ADDRESSES, target=ADDRESSES, port=PORTS, start_ns=TIMES, mtu=OCTETS
 )
 KEPT_BACK = st.builds(
     KeptBack,
@@ -34,12 +39,13 @@ KEPT_BACK = st.builds(
     ttl=st.integers(1, 255),
     token=st.integers(0, (1 << 32) - 1),
     time_ns=TIMES,
+    size=OCTETS,
 )
 
 
 @settings(derandomize=True, deadline=None)
-@given(ASKED | KEPT_BACK)
-def test_a_note_is_read_back_as_it_was_written(note: Asked | KeptBack) -> None:
+@given(ASKED | ASKING | KEPT_BACK)
+def test_a_note_is_read_back_as_it_was_written(note: Asked | Asking | KeptBack) -> None:
     assert read_note(str(note)) == note
 
 
@@ -76,10 +82,21 @@ def test_the_two_notes_of_the_module_s_example_are_ours() -> None:
         A_LOSS.replace(" token 305419896", ""),
         A_LOSS.replace("305419896", "-1"),
         "not-sent",
+        A_QUESTION + " mtu",
+        A_QUESTION + " mtu 1500 ",
+        A_QUESTION + " size 1500",
+        A_LOSS + " mtu 1500",
     ],
 )
 def test_what_only_looks_like_a_note_is_none(text: str) -> None:
     assert read_note(text) is None
+
+
+def test_a_note_without_an_mtu_is_one_of_a_run_that_asked_for_none() -> None:
+    note, sized = read_note(A_QUESTION), read_note(A_QUESTION + " mtu 1500")
+    assert isinstance(note, Asked)
+    assert isinstance(sized, Asked)
+    assert (note.mtu, sized.mtu) == (None, 1500)
 
 
 def observation(outcome: Outcome, *, departed: bool) -> Observation:

@@ -15,7 +15,7 @@ from scapy.packet import Packet as ScapyPacket
 
 from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.packets import Echo, EchoKind, Packet, Tcp, TcpFlags
-from pathprobe.core.probes import Flow, Kind, Probe, Role
+from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.wire.craft import ECHO_TEXT, Crafter, flow_label
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.payloads import Payload
@@ -287,3 +287,56 @@ def test_a_farewell_is_a_bare_reset_that_the_kernel_s_own_is_told_from(version: 
     # The sequence after ours, around the end of its space.
     assert (packet.body.sequence, packet.body.flags, packet.body.window) == (0, TcpFlags.RST, FAREWELL_WINDOW)
     assert (packet.body.source_port, packet.body.destination_port) == (40001, 8080)
+
+
+PADDED = pytest.mark.parametrize("kind", [Kind.TCP, Kind.ECHO])
+
+
+@versions
+@PADDED
+def test_the_natural_size_is_that_of_a_probe_without_padding(version: int, kind: Kind) -> None:
+    assert len(Crafter().craft(probe(flow(version, kind)))) == NATURAL_SIZE[version]
+
+
+@deterministic
+@given(st.sampled_from([4, 6]), st.sampled_from([Kind.TCP, Kind.ECHO]), st.integers(88, 9000))
+def test_a_padded_probe_has_its_size_and_right_checksums(version: int, kind: Kind, size: int) -> None:
+    octets = Crafter().craft(replace(probe(flow(version, kind)), size=size))
+    assert len(octets) == size
+    read = dissect(octets)
+    assert isinstance(read, Packet)
+    assert read.total_length == size
+    again = (IP if version == 4 else IPv6)(octets)
+    for layer in (again, again.payload):
+        for name in ("chksum", "cksum"):
+            if name in layer.fields:
+                delattr(layer, name)
+    assert bytes(again) == octets
+
+
+@versions
+def test_routers_that_hash_on_an_echos_checksum_send_every_size_the_same_way(version: int) -> None:
+    crafter, of = Crafter(), flow(version, Kind.ECHO)
+    start = (20 if version == 4 else 40) + 2
+    checksums = {
+        crafter.craft(replace(probe(of, token=other_token(of, number)), size=size))[start : start + 2]
+        for number, size in enumerate((None, 88, 1280, 1401, 1500, 9000), start=1)
+    }
+    assert len(checksums) == 1
+
+
+@versions
+def test_the_size_of_a_probe_leaves_its_head_as_it_was(version: int) -> None:
+    crafter, of = Crafter(), flow(version)
+    small, large = crafter.craft(probe(of)), crafter.craft(replace(probe(of), size=1500))
+    transport = 20 if version == 4 else 40
+    assert large[transport : transport + 16] == small[transport : transport + 16]
+    assert large[len(small) :] == bytes(1500 - len(small))
+    assert crafter.craft(probe(of)) == small, "one size leaves the other's template alone"
+
+
+@versions
+@PADDED
+def test_no_probe_can_be_smaller_than_it_is(version: int, kind: Kind) -> None:
+    with pytest.raises(ValueError, match="without any padding"):
+        Crafter().craft(replace(probe(flow(version, kind)), size=NATURAL_SIZE[version] - 1))
