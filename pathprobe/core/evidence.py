@@ -193,7 +193,7 @@ class Evidence:
         """Probes that should have fared alike did not: packets get lost, or routers spare their ICMP."""
         reach = self.reached(Role.TEST)
         fates: dict[object, set[bool]] = defaultdict(set)
-        for seen in self.observations:
+        for seen in (*self.tests, *self.controls):
             if seen.probe.role is Role.TEST and seen.probe.ttl > reach:
                 continue  # what stops the port is no loss
             silent = self.is_silent(seen)

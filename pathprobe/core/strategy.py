@@ -29,7 +29,7 @@ from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Rejected, Reset
-from pathprobe.core.pauses import pauses
+from pathprobe.core.pauses import Pause, pauses
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
 from pathprobe.core.report import Where
 from pathprobe.core.situation import AHEAD, GAP, Situation, Steps, Want
@@ -229,9 +229,14 @@ def _paused(now: Situation) -> Iterator[Want]:
 
 def _sizes(now: Situation) -> Iterator[Want]:
     """Last of all: the answer about the port does not depend on it."""
-    for pause in size_pauses(now):
+    for pause in _all_pauses(now):
         if now.has_passed(pause.due):
             yield from pause.wants
+
+
+def _all_pauses(now: Situation) -> tuple[Pause, ...]:
+    """What is worth waiting for: sizes wait until nothing else is."""
+    return tuple(pauses(now)) or tuple(size_pauses(now))
 
 
 _RULES: tuple[Rule, ...] = (
@@ -254,7 +259,7 @@ _RULES: tuple[Rule, ...] = (
 
 def next_look(now: Situation) -> float | None:
     """When the passing of time alone may change what is wanted; None when nothing is worth waiting for."""
-    times = [pause.due for pause in (*pauses(now), *size_pauses(now))]
+    times = [pause.due for pause in _all_pauses(now)]
     for seen in now.evidence.observations:
         if now.is_pending(seen):
             times += [seen.sent + now.step_wait, seen.sent + now.quick, seen.sent + now.evidence.window]
@@ -265,4 +270,4 @@ def next_look(now: Situation) -> float | None:
 
 def is_over(now: Situation) -> bool:
     """Nothing that may still come can change the verdict, provided that nothing is wanted now."""
-    return now.all_settled and all(now.has_passed(pause.due) for pause in (*pauses(now), *size_pauses(now)))
+    return now.all_settled and all(now.has_passed(pause.due) for pause in _all_pauses(now))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathprobe.core.report import Direction, Hop, Mechanism, Result, State, Target, Where
+from pathprobe.output import path_mtu
 from pathprobe.output.wording import maker, place
 
 
 def next_steps(result: Result) -> tuple[str, ...]:
     """What to run, or whom to ask, next; the ticket's to-do list."""
+    return (*_about_the_port(result), *path_mtu.next_steps(result))
+
+
+def _about_the_port(result: Result) -> tuple[str, ...]:
     verdict, location, target = result.verdict, result.verdict.location, result.target
     match verdict.state, location.where:
         case State.OPEN, Where.PATH:
             return (f"Ask who runs {maker(location)}: it answers for {target.address}, which may not even be up.",)
         case State.OPEN, _:
-            if target.protocol != "tcp":
+            if target.protocol != "tcp" or path_mtu.next_steps(result):
                 return ()
             return (f"The network is fine. If the service still fails, look at it: curl -v telnet://{_host(result)}",)
         case State.CLOSED, _:

@@ -60,7 +60,7 @@ def _result(result: Result) -> dict[str, Any]:
         "distance": verdict.distance,
         "summary": wording.summary(result),
         "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
-        "next_steps": [*next_steps(result), *path_mtu.next_steps(result)],
+        "next_steps": list(next_steps(result)),
         "hops": [
             {"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} | row_facts(row)
             for row in result.hops

@@ -118,7 +118,7 @@ def _listed(result: Result) -> str:
         lines += _paragraph("mtu", [path_mtu.sentence(found), *path_mtu.refuted(found)])
     elif result.mtu is not None:
         lines += _paragraph("mtu", [path_mtu.UNKNOWN])
-    lines += _paragraph("next", [*next_steps(result), *path_mtu.next_steps(result)])
+    lines += _paragraph("next", list(next_steps(result)))
     return "\n".join(lines)
 
 

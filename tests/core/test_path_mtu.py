@@ -257,12 +257,18 @@ def test_a_black_hole_is_found_through_loss() -> None:
         pytest.param(guarded(narrow(3, 1400)), id="told"),
         pytest.param(road(listening=()), id="closed"),
         pytest.param(road(lost=lambda probe, hop: hop == 3 and probe.role is Role.TEST), id="filtered"),
+        pytest.param(
+            guarded(hole(2, 1400), lost=lambda probe, hop: hop == 3 and probe.role is Role.TEST),
+            id="filtered, and a black hole for others",
+        ),
     ],
 )
 def test_the_verdict_on_the_port_is_the_same_with_and_without(network: Network) -> None:
     asked, plain = talk(network, mtu=ETHERNET), talk(network)
     assert asked.verdict.state is plain.verdict.state
     assert asked.verdict.location == plain.verdict.location
+    assert sized(asked)
+    assert len(asked.probes) - len(sized(asked)) == len(plain.probes), "and it costs no other probe"
 
 
 def test_a_filtered_port_does_not_hinder_the_question_about_sizes() -> None:

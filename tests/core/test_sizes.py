@@ -102,6 +102,13 @@ def test_padded_probes_are_neither_tests_nor_controls() -> None:
     assert [one.probe.size for one in seen.sized] == [SIZE, SIZE]
 
 
+def test_a_size_that_dies_where_small_ones_pass_is_no_loss() -> None:
+    lost = echo(64, silent())
+    seen = evidence(syn(64, answered()), echo(64, answered()), replace(lost, probe=replace(lost.probe, size=SIZE)))
+    assert not seen.lossy
+    assert evidence(syn(64, answered()), echo(64, answered()), lost).lossy
+
+
 def test_echo_is_padded_first_and_the_port_itself_next() -> None:
     seen = evidence(syn(64, answered()), other(64, reset()), echo(DISTANCE, answered()))
     assert [carrier.label for carrier in carriers(seen)] == ["icmp echo", f"tcp/{PORT}", f"tcp/{CLOSED_PORT}"]

@@ -163,8 +163,16 @@ def test_the_json_has_null_where_it_was_not_asked() -> None:
 
 
 def test_the_json_counts_the_advice_among_the_next_steps() -> None:
-    (one,) = document(report(with_mtu(HOLE)))["results"]
+    (one,) = document(report(with_mtu(HOLE, "closed")))["results"]
+    assert len(one["next_steps"]) == 2
     assert one["next_steps"][-1] == next_steps(with_mtu(HOLE))[0]
+
+
+def test_a_network_with_a_black_hole_is_not_called_fine() -> None:
+    (hole,) = document(report(with_mtu(HOLE)))["results"]
+    (fine,) = document(report(with_mtu(NONE)))["results"]
+    assert hole["next_steps"] == list(next_steps(with_mtu(HOLE)))
+    assert "The network is fine" in fine["next_steps"][0]
 
 
 def test_a_packet_of_the_capture_says_its_size_and_who_found_it_too_big() -> None:
