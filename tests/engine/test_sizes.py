@@ -36,6 +36,32 @@ def test_the_file_alone_gives_the_same_sizes(name: str, tmp_path: Path) -> None:
     assert again.verdict.location == live.verdict.location
 
 
+@pytest.mark.parametrize("family", ["", "-v6"])
+@pytest.mark.parametrize(
+    ("name", "mechanism", "good", "bad"),
+    [
+        ("pmtu-r2-r3-1400-told", Loss.TOLD, 2, 3),
+        ("pmtu-blackhole-r2-r3", Loss.SILENT, 2, 3),
+        ("pmtu-blackhole-rule-r3", Loss.SILENT, 3, 4),
+    ],
+)
+def test_the_packaged_networks_have_the_sizes_that_they_were_made_with(
+    name: str, family: str, mechanism: Loss, good: int, bad: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.pcapng"
+    live, _ = asked(f"{name}{family}", path)
+    found = live.path_mtu
+    assert found is not None
+    assert (found.largest, found.smallest_lost, found.mechanism) == (1400, 1401, mechanism)
+    location = found.location
+    assert location is not None
+    assert location.last_good is not None
+    assert location.first_bad is not None
+    assert (location.last_good.ttl, location.first_bad.ttl) == (good, bad)
+    (again,) = analyze(path)
+    assert again.path_mtu == found
+
+
 def test_a_run_that_was_killed_says_it_too(tmp_path: Path) -> None:
     path = tmp_path / "run.pcapng"
     _, killed = asked("open", path)
