@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from pathprobe.core.evidence import Observation, hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
+from pathprobe.core.loops import is_loop
 from pathprobe.core.outcomes import Reply
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import GAP, Situation, Want
@@ -78,6 +79,8 @@ def reach(now: Situation) -> Iterator[Want]:
     if not _may_ask(now) or now.evidence.control_reaches_target:
         return
     asked = [seen for seen in now.evidence.controls if seen.probe.is_direct]
+    if is_loop(now.evidence):
+        return
     if any(refusal_of(seen.outcome) for seen in now.evidence.observations) or len(asked) >= 3 * LOSSY_TRIES:
         return
     most = LOSSY_TRIES if now.evidence.lossy else SECOND_TRY if now.fate_known else 0

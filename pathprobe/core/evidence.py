@@ -43,6 +43,8 @@ class Observation:
 
     ``departed``: it was seen to leave this host, and ``departure`` is what was seen. ``ended``: who was seen to end
     the half-open connection after a SYN-ACK; None: nobody yet. ``also``: other answers to the same probe.
+    ``left_by`` and ``came_by``: the interfaces on which it and its answer were seen, several where one stands on
+    another (VLAN, bond). ``returned``: it came back to us itself.
     """
 
     probe: Probe
@@ -52,6 +54,14 @@ class Observation:
     ended: Ended | None = Ended.BY_KERNEL
     departure: Packet | None = None
     also: tuple[Outcome, ...] = ()
+    left_by: tuple[str, ...] = ()
+    came_by: tuple[str, ...] = ()
+    returned: bool = False
+
+    @property
+    def strayed(self) -> bool:
+        """The answer came in on another interface than the probe had left by."""
+        return bool(self.left_by and self.came_by) and not set(self.left_by) & set(self.came_by)
 
     @property
     def asks_size(self) -> bool:
@@ -88,6 +98,10 @@ class Evidence:
     def local(self) -> bool:
         """Whether the target is this host: nothing lies in between."""
         return self.source == self.target or ip_address(self.target).is_loopback
+
+    def is_own(self, address: str | None) -> bool:
+        """An address of this host; without any other its kernel speaks as 127.0.0.1 to itself."""
+        return address is not None and (address == self.source or ip_address(address).is_loopback)
 
     @cached_property
     def round_trips(self) -> tuple[float, ...]:

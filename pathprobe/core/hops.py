@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pathprobe.core.evidence import Evidence, Observation
+from pathprobe.core.evidence import Evidence, Observation, refusal_of
+from pathprobe.core.forwarding import behind
 from pathprobe.core.outcomes import Reply, TimeExceeded
 from pathprobe.core.packets import Extension, InterfaceInfo, InterfaceRole, MplsLabel
+from pathprobe.core.probes import Role
 from pathprobe.core.report import HopRow, Leg, Verdict
 
 
@@ -19,6 +21,7 @@ def hop_rows(evidence: Evidence, verdict: Verdict) -> tuple[HopRow, ...]:
     last = verdict.distance if verdict.distance is not None else _last_row(evidence, verdict)
     shown = _control_kinds(evidence)
     controls = tuple(seen for seen in evidence.controls if seen.probe.flow.label in shown)
+    last = max(last, behind(evidence) or 0)
     return tuple(
         HopRow(
             ttl=ttl,
@@ -74,6 +77,8 @@ def _ended_at(evidence: Evidence, seen: Observation, distance: int | None) -> in
     """The hop that a full-TTL probe counts for: the target's, or that of the router which refused it."""
     if isinstance(seen.outcome, Reply) and not evidence.from_target(seen):
         return evidence.hop_of(seen.outcome.source)
+    if seen.probe.role is Role.TEST and refusal_of(seen.outcome) is None:
+        return behind(evidence) or distance
     return distance
 
 

@@ -87,6 +87,18 @@ class _Entry:
     farewell_tried: bool = False
     departure: Packet | None = None
     also: tuple[Outcome, ...] = ()
+    left_by: tuple[str, ...] = ()
+    came_by: tuple[str, ...] = ()
+    returned: bool = False
+
+    def leave(self, packet: Packet, interface: str, now: float) -> None:
+        """It was seen: leaving, or coming back to us with a smaller TTL than it had left with."""
+        if self.departure is None:
+            self.seen, self.sent, self.departure = True, now, packet
+        if packet.ttl < self.departure.ttl:
+            self.returned = True
+        else:
+            self.left_by = _with(self.left_by, interface)
 
 
 class Ledger:
@@ -125,11 +137,10 @@ class Ledger:
         """We tried to end the probe's half-open connection ourselves; that it left is seen, or not."""
         self._entries[probe.id].farewell_tried = True
 
-    def read(self, packet: Packet, now: float) -> Reading | None:
-        """Enter a packet seen at ``now``; None when it is nobody's answer."""
+    def read(self, packet: Packet, now: float, interface: str = "") -> Reading | None:
+        """Enter a packet seen at ``now`` on an interface; None when it is nobody's answer."""
         if departed := self._departure(packet):
-            if not departed.seen:
-                departed.seen, departed.sent, departed.departure = True, now, packet
+            departed.leave(packet, interface, now)
             return Departure(probe=departed.probe)
         if farewell := self._farewell(packet):
             return farewell
@@ -140,7 +151,9 @@ class Ledger:
         duplicate = entry.outcome is not None and not _outweighs(outcome, entry.outcome)
         _keep_also(entry, outcome if duplicate else entry.outcome)
         if not duplicate:
-            entry.outcome = outcome
+            entry.outcome, entry.came_by = outcome, ()
+        if entry.outcome is not None and type(outcome) is type(entry.outcome):
+            entry.came_by = _with(entry.came_by, interface)
         return Match(probe=entry.probe, outcome=outcome, duplicate=duplicate)
 
     def observations(self, now: float) -> tuple[Observation, ...]:
@@ -154,6 +167,9 @@ class Ledger:
                 ended=entry.ended,
                 departure=entry.departure,
                 also=entry.also,
+                left_by=entry.left_by,
+                came_by=entry.came_by,
+                returned=entry.returned,
             )
             for entry in self._entries.values()
         )
@@ -225,6 +241,10 @@ class Ledger:
 
     def _entry(self, probe: Probe | None) -> _Entry | None:
         return self._entries[probe.id] if probe else None
+
+
+def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return names if not name or name in names else (*names, name)
 
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:

@@ -18,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back
+from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.outcomes import Rejected, Reply, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
@@ -104,7 +105,7 @@ def chance_from(evidence: Evidence, first: int) -> float:
 
 def _place(evidence: Evidence, last: int, first: int) -> tuple[Where, Direction | None]:
     if first == FULL_TTL:
-        return Where.UNKNOWN, None
+        return (Where.UNKNOWN if forwards_at(evidence) is None else Where.TARGET_EDGE), None
     if first != evidence.distance:
         return Where.PATH, Direction.FORWARD
     if last == first - 1:
@@ -178,7 +179,7 @@ def origin_of(evidence: Evidence, seen: tuple[Observation, ...]) -> Origin:
 
 def _named_box(evidence: Evidence, seen: tuple[Observation, ...], address: str, first_ttl: int, back: int) -> Origin:
     """An ICMP error names its sender; only the number of its hop may need a guess."""
-    if address == evidence.source:
+    if evidence.is_own(address):
         return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back)
     ttl = evidence.hop_of(address)
     if ttl is None:

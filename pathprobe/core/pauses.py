@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import Observation, refusal_of
+from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.locate import chance_from
+from pathprobe.core.loops import is_loop
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import Situation, Want
 from pathprobe.core.timing import NEIGHBOUR_LOOKUP
@@ -57,9 +59,9 @@ def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
     longest = now.question.longest_wait
     if evidence.local or (longest is not None and longest < NEIGHBOUR_LOOKUP):
         return
-    if any(refusal_of(seen.outcome) for seen in evidence.observations):
+    if is_loop(evidence) or any(refusal_of(seen.outcome) for seen in evidence.observations):
         return
-    if evidence.crossing(evidence.reached(Role.TEST)) is not None:
+    if evidence.crossing(evidence.reached(Role.TEST)) is not None and forwards_at(evidence) is None:
         return
     end = min(seen.sent for seen in now.directs) + NEIGHBOUR_LOOKUP
     if now.has_passed(end):

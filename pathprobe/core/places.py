@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathprobe.core.evidence import Evidence
+from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.locate import Origin
+from pathprobe.core.loops import find_circle
 from pathprobe.core.outcomes import Reply
 from pathprobe.core.probes import FULL_TTL, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
@@ -19,7 +21,8 @@ def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
     """The target as a hop: the first TTL that drew its answer, of the controls or of the port itself."""
     if evidence.local:
         return Hop(ttl=0)
-    ttl = origin.first_ttl if evidence.distance is None else min(evidence.distance, origin.first_ttl)
+    known = (evidence.distance, forwards_at(evidence), origin.first_ttl)
+    ttl = min(hop for hop in known if hop is not None)
     return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
 
 
@@ -32,7 +35,7 @@ def refusing_target(evidence: Evidence, origin: Origin) -> Location:
 
 def box(evidence: Evidence, origin: Origin) -> Location:
     """A box on the way made the answer: the probes got as far as that box, and not behind it."""
-    if told_by(origin) == evidence.source:
+    if evidence.is_own(told_by(origin)):
         return Location(where=Where.LOCAL, direction=Direction.FORWARD, last_good=Hop(ttl=0))
     ttl = origin.device.ttl if origin.device else _farthest(evidence, origin)
     address = origin.device.address if origin.device else evidence.responders.get(ttl)
@@ -58,16 +61,11 @@ def reached(evidence: Evidence) -> Hop:
 
 
 def circle(evidence: Evidence) -> Location:
-    """The last hop before an address comes again is the one that sends the packets back."""
+    """The last hop of the first round is the one that sends the packets back."""
+    found = find_circle(evidence)
     ttl = evidence.reached(Role.TEST)
-    seen: set[str] = set()
-    for hop, address in sorted(evidence.responders.items()):
-        if address in seen:
-            ttl = min(ttl, hop - 1)
-            break
-        seen.add(address)
     last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
-    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=last_good)
+    return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=found.hops[-1] if found else last_good)
 
 
 def told_by(origin: Origin) -> str | None:

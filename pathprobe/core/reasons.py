@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from pathprobe.core.closed_ports import ClosedPorts
 from pathprobe.core.evidence import Evidence, Observation
+from pathprobe.core.forwarding import forwarded
 from pathprobe.core.locate import Origin, Silence
+from pathprobe.core.loops import Circle
 from pathprobe.core.outcomes import Refusal, Rejected, Unreachable
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Claim, Fact, Reason, Where
@@ -23,6 +27,21 @@ def refusal(claim: Claim, seen: _Seen) -> Reason:
     refusal = seen[0].outcome
     assert isinstance(refusal, Refusal)
     return reason(claim, seen, message=refusal.message.name, source=refusal.source)
+
+
+def circle(found: Circle | None) -> tuple[Reason, ...]:
+    """An address that was there before; the facts name the hops of one round, for the sentence of the verdict."""
+    if found is None:
+        return ()
+    facts: dict[str, Fact] = {
+        "again": found.again.ttl,
+        "address": found.again.address,
+        "before": found.before,
+        "period": found.period,
+        "ttls": " ".join(str(hop.ttl) for hop in found.hops),
+        "addresses": " ".join(str(hop.address) for hop in found.hops),
+    }
+    return (reason(Claim.CIRCLE, found.seen, **facts),)
 
 
 def control_passed(evidence: Evidence, controls: _Seen | None = None) -> tuple[Reason, ...]:
@@ -51,7 +70,8 @@ def interval(silence: Silence) -> tuple[Reason, ...]:
         facts[f"{name}_address"] = hop.address if hop else None
     match location.where:
         case Where.TARGET_EDGE:
-            claim = Claim.MUTE_EDGE if silence.tests[0].probe.flow.kind is Kind.UDP else Claim.TARGET_EDGE
+            edge = Claim.TARGET_EDGE if location.first_bad else Claim.BEHIND_TARGET
+            claim = Claim.MUTE_EDGE if silence.tests[0].probe.flow.kind is Kind.UDP else edge
         case Where.LOCAL:
             claim = Claim.LOCAL_SILENCE
         case Where.UNKNOWN:
@@ -105,6 +125,26 @@ def about_origin(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
     elif origin.by_target is not False:
         reasons.append(reason(Claim.NO_COMPARISON, origin.seen))
     return tuple(reasons)
+
+
+def forwarding(evidence: Evidence) -> tuple[Reason, ...]:
+    """The target hands the port on: what its TTL shows beside an answer or a silence."""
+    seen = forwarded(evidence)
+    return (reason(Claim.FORWARDED, seen, target=evidence.target),) if seen else ()
+
+
+def other_interface(seen: _Seen) -> tuple[Reason, ...]:
+    """Answers that did not come in where packets to the target go out."""
+    strayed = tuple(one for one in seen if one.strayed)
+    if not strayed:
+        return ()
+    return (reason(Claim.OTHER_INTERFACE, strayed, left=strayed[0].left_by[0], came=strayed[0].came_by[-1]),)
+
+
+def no_address(evidence: Evidence, seen: _Seen) -> tuple[Reason, ...]:
+    """This host had no address of its own to send from."""
+    source = ip_address(evidence.source)
+    return (reason(Claim.NO_ADDRESS, seen),) if source.is_unspecified or source.is_loopback else ()
 
 
 def silent_hops(evidence: Evidence) -> tuple[Reason, ...]:

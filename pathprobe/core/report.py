@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pathprobe.core.evidence import Observation
+from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.packets import InterfaceInfo, MplsLabel
 from pathprobe.core.quotes import Change
 
@@ -117,6 +118,16 @@ class Claim(StrEnum):
     EXPIRED_AT_FULL_TTL = "expired-at-full-ttl"
     CLOSED_PORTS_TOLD = "closed-ports-told"
     CLOSED_PORTS_SILENT = "closed-ports-silent"
+    CIRCLE = "circle"
+    CAME_BACK = "came-back"
+    FORWARDED = "forwarded"
+    BEHIND_TARGET = "behind-target"
+    OTHER_INTERFACE = "other-interface"
+    NO_ADDRESS = "no-address"
+    TABLE_FULL = "table-full"
+    LINK_OFF = "link-off"
+    NO_CARRIER = "no-carrier"
+    REVERSE_PATH = "reverse-path"
     DEAF = "deaf"
     UNHEARD = "unheard"
     NOT_TRACED = "not-traced"
@@ -269,7 +280,7 @@ class Result:
     ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
     was killed. ``frames``: probe id -> frame numbers
-    in the capture, from 1.
+    in the capture, from 1. ``host``: read live where this host is suspected, else None.
     """
 
     target: Target
@@ -288,6 +299,7 @@ class Result:
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     mtu: int | None = None
     path_mtu: PathMtu | None = None
+    host: HostFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
+from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reply, Reset, Silent, TimeExceeded
 from pathprobe.core.probes import Kind, Role
 from pathprobe.core.timing import KERNEL_REACTION, grace
@@ -256,12 +257,44 @@ class Steps:
 
     @property
     def circling(self) -> bool:
-        """The same address at three hops: a loop, and no need to walk it to its end.
+        """The same address at three hops: a loop, and no need to walk it to its end."""
+        return any(len(hops) >= LOOP_SEEN for hops in self._sightings.values())
 
-        Not if it is the target's: a NAT puts that in the place of the routers' behind it.
-        """
-        addresses = Counter(seen.outcome.source for seen in self._steps if isinstance(seen.outcome, TimeExceeded))
-        return any(times >= LOOP_SEEN for address, times in addresses.items() if address != self._now.evidence.target)
+    @property
+    def turned_back(self) -> bool:
+        """The same address at two hops that are not neighbours: perhaps a loop."""
+        return any(max(hops) - min(hops) > 1 for hops in self._sightings.values())
+
+    @property
+    def leaves_the_path(self) -> bool:
+        """The port's packets do not end where the control's do: the target hands them on, or they go astray."""
+        if forwards_at(self._now.evidence) is not None:
+            return True
+        if any(isinstance(seen.outcome, TimeExceeded) for seen in self._directs):
+            return not self.turned_back
+        return self._now.test_is_silent and (self.turned_back or self._elsewhere)
+
+    @property
+    def _elsewhere(self) -> bool:
+        """A step ran out at another router than the control's step with the same TTL."""
+        controls: defaultdict[int, set[str]] = defaultdict(set)
+        for seen in self._now.evidence.controls:
+            if isinstance(seen.outcome, TimeExceeded):
+                controls[seen.probe.ttl].add(seen.outcome.source)
+        return any(
+            seen.outcome.source not in controls[seen.probe.ttl]
+            for seen in self._steps
+            if isinstance(seen.outcome, TimeExceeded) and seen.probe.ttl in controls
+        )
+
+    @property
+    def _sightings(self) -> dict[str, set[int]]:
+        """Address -> its hops. A target that forwards lets what lies behind speak in its own name: it is left out."""
+        hops: defaultdict[str, set[int]] = defaultdict(set)
+        for seen in self._steps:
+            if isinstance(seen.outcome, TimeExceeded) and seen.outcome.source != self._now.evidence.target:
+                hops[seen.outcome.source].add(seen.probe.ttl)
+        return hops
 
     @property
     def ceiling(self) -> int:

@@ -28,7 +28,7 @@ from pathprobe.core import again
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
-from pathprobe.core.outcomes import Answered, Rejected, Reset
+from pathprobe.core.outcomes import Answered, Rejected, Reset, TimeExceeded
 from pathprobe.core.pauses import Pause, pauses
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
 from pathprobe.core.report import Where
@@ -105,7 +105,9 @@ def _follow(now: Situation) -> Iterator[Want]:
 def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     """The last TTL step of the port itself: where it ended, else the target, else where nobody answers any more."""
     ends = [own.ended] if own.ended else []
-    if now.evidence.distance is not None:
+    if own.leaves_the_path:
+        ends.append(own.last_answer + GAP)
+    elif now.evidence.distance is not None:
         ends.append(now.evidence.distance)
     elif own.refused_at is not None:
         ends.append(own.refused_at + 1)
@@ -138,6 +140,10 @@ def _needs_other_port(now: Situation) -> bool:
         return False
     if now.refused_by_kernel or now.held_back:
         return False
+    if now.fate_known and any(
+        isinstance(seen.outcome, TimeExceeded) for seen in now.evidence.controls if seen.probe.is_direct
+    ):
+        return False  # everything circles
     told = [refusal.source for seen in evidence.observations if (refusal := refusal_of(seen.outcome))]
     echoes = [seen for seen in now.asked(Role.CONTROL, Kind.ECHO, None) if seen.probe.is_direct]
     if told and any(refusal_of(seen.outcome) for seen in echoes) and now.fate_known:

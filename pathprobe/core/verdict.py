@@ -8,7 +8,7 @@ answered             SYN-ACK or echo reply
 closed               RST, for UDP port unreachable: closed if the target made it, filtered if a box on the
                      way did
 refused              an ICMP error; "cannot get there" for everything is unreachable
-circled              the TTL ran out although it was full
+circled              the TTL ran out although it was full, or at the same routers again and again
 control refused      silence for the port, while others heard why
 mute                 nothing from a UDP port where the target may be: open or filtered, if a closed port
                      would have told; else unknown
@@ -26,6 +26,7 @@ from pathprobe.core import reasons as because
 from pathprobe.core.closed_ports import closed_ports
 from pathprobe.core.evidence import Evidence, Observation, kept_back
 from pathprobe.core.locate import Origin, Silence, closing, locate_silence, origin_of
+from pathprobe.core.loops import PROOF, find_circle
 from pathprobe.core.outcomes import (
     NOT_SEEN,
     Answered,
@@ -59,7 +60,8 @@ def conclude(evidence: Evidence) -> Verdict:
     for rule in _RULES:
         verdict = rule(evidence)
         if verdict is not None:
-            return replace(verdict, reasons=verdict.reasons + because.silent_hops(evidence))
+            about_path = because.forwarding(evidence) + because.silent_hops(evidence)
+            return replace(verdict, reasons=verdict.reasons + about_path)
     return Verdict(
         state=State.UNKNOWN,
         mechanism=None,
@@ -97,7 +99,8 @@ def _kept_in_silence(evidence: Evidence, held: _Seen, location: Location) -> Ver
         state, reasons = State.FILTERED, (because.reason(Claim.NOT_SEEN, held), *because.control_passed(evidence))
         chance = chance_of_split(0, len(held), len(left), len(evidence.controls))
     else:
-        state, reasons = State.UNREACHABLE, (because.reason(Claim.NO_NEIGHBOUR, held),)
+        state = State.UNREACHABLE
+        reasons = (because.reason(Claim.NO_NEIGHBOUR, held), *because.no_address(evidence, held))
         chance = chance_of_next_passing(len(held))
     return _verdict(evidence, state, Mechanism.DROP, location, chance=chance, reasons=reasons)
 
@@ -113,7 +116,9 @@ def _answered(evidence: Evidence) -> Verdict | None:
     if seen[0].probe.flow.kind is Kind.TCP and not any(one.ended is Ended.BY_KERNEL for one in seen):
         if any(one.ended is Ended.BY_US for one in seen):
             return _deaf(evidence, origin, reasons)
-        reasons = (*reasons, because.reason(Claim.UNHEARD, seen))
+        reasons = (*reasons, because.reason(Claim.UNHEARD, seen), *because.other_interface(seen))
+    elif seen[0].probe.flow.kind is not Kind.TCP:
+        reasons = (*reasons, *because.other_interface(seen))
     guess = _guess(evidence, bits=16 if seen[0].probe.flow.kind is Kind.UDP else 32)
     if origin.by_target is None:
         nowhere = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
@@ -130,7 +135,7 @@ def _deaf(evidence: Evidence, origin: Origin, reasons: tuple[Reason, ...]) -> Ve
     deaf = tuple(one for one in origin.seen if one.ended is Ended.BY_US)
     hop = places.target_hop(evidence, origin)
     location = Location(where=Where.LOCAL, direction=Direction.RETURN, last_good=hop)
-    told = (*reasons, because.reason(Claim.DEAF, deaf))
+    told = (*reasons, because.reason(Claim.DEAF, deaf), *because.other_interface(deaf))
     verdict = _verdict(
         evidence, State.FILTERED, Mechanism.DROP, location, chance=chance_of_next_passing(len(deaf)), reasons=told
     )
@@ -203,8 +208,8 @@ def _refused(evidence: Evidence) -> Verdict | None:
         *because.control_passed(evidence),
         *because.control_refused(evidence),
     )
-    if sender == evidence.source and not evidence.local:
-        reasons = (because.refusal(Claim.GAVE_UP, seen),)
+    if evidence.is_own(sender) and not evidence.local:
+        reasons = (because.refusal(Claim.GAVE_UP, seen), *because.no_address(evidence, seen))
     if origin.by_target is not False:
         location = places.refusing_target(evidence, origin)
     else:
@@ -213,12 +218,22 @@ def _refused(evidence: Evidence) -> Verdict | None:
 
 
 def _circled(evidence: Evidence) -> Verdict | None:
-    seen = tuple(one for one in _tests_with(evidence, TimeExceeded) if one.probe.is_direct)
-    if not seen:
+    expired = tuple(one for one in _tests_with(evidence, TimeExceeded) if one.probe.is_direct)
+    silent = tuple(one for one in evidence.tests if one.probe.is_direct and evidence.is_silent(one))
+    circle = find_circle(evidence)
+    repeats = circle.repeats if circle else 0
+    returned = tuple(one for one in silent if one.returned)
+    if not expired and (not silent or (repeats < PROOF and not returned)):
         return None
     location = places.circle(evidence)
-    reasons = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, seen), *because.control_passed(evidence))
-    chance = chance_of_next_passing(len(seen))
+    if expired:
+        ended = because.refusal(Claim.EXPIRED_AT_FULL_TTL, expired)
+    elif returned:
+        ended = because.reason(Claim.CAME_BACK, returned)
+    else:
+        ended = because.reason(Claim.TEST_SILENT, silent, hop=_ttl(location.last_good))
+    reasons = (ended, *because.circle(circle), *because.control_passed(evidence))
+    chance = chance_of_next_passing(len(expired or silent) + repeats)
     state = State.FILTERED if evidence.control_reaches_target else State.UNREACHABLE
     return _verdict(evidence, state, Mechanism.LOOP, location, chance=chance, reasons=reasons)
 
@@ -238,7 +253,8 @@ def _control_heard_why(evidence: Evidence) -> Verdict | None:
         told = because.control_refused(evidence)
     else:
         mechanism, location = Mechanism.LOOP, places.circle(evidence)
-        told = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, circled),)
+        circle = because.circle(find_circle(evidence))
+        told = (because.refusal(Claim.EXPIRED_AT_FULL_TTL, circled), *circle)
     chance = chance_of_next_passing(len(silent))
     return _verdict(evidence, State.UNREACHABLE, mechanism, location, chance=chance, reasons=(died, *told))
 

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 
+from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.packets import Protocol
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, Target
-from pathprobe.core.results import result_of
+from pathprobe.core.results import result_of, suspects_this_host, with_host_facts
 from pathprobe.core.session import Session
 from pathprobe.core.situation import Question
 from pathprobe.engine.notes import Asking
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
+from pathprobe.net.host import host_facts
 from pathprobe.net.ports import ReservedPorts
 from pathprobe.net.raw import RawNetwork
 from pathprobe.net.routes import NoRoute, Route, lookup
@@ -89,6 +91,8 @@ async def diagnose(
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
             await pump(diagnosis, network, interrupted)
             result = _result(target, session, network.now, started)
+            if suspects_this_host(result):
+                result = with_host_facts(result, _host_facts(result, route))
             if recorder:
                 result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
             return replace(result, frames_lost=network.lost), route
@@ -168,9 +172,16 @@ def other_way(target: Target, options: Options) -> Route | NoRoute | None:
     return None if route == _route(target, options) else route
 
 
+def _host_facts(result: Result, route: Route | None) -> HostFacts:
+    arrival = next((seen.came_by[-1] for seen in result.observations if seen.strayed), None)
+    return host_facts(interface=route.interface if route else None, arrival=arrival)
+
+
 def _scope(address: str, route: Route | None) -> int:
-    """The interface number that a link-local address needs (RFC 4007)."""
-    return socket.if_nametoindex(route.interface) if route and address.lower().startswith("fe80:") else 0
+    """The interface number that a link-local address needs, the target's or our own (RFC 4007)."""
+    if route and any(one.lower().startswith("fe80:") for one in (address, route.source)):
+        return socket.if_nametoindex(route.interface)
+    return 0
 
 
 def _session(

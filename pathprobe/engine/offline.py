@@ -34,6 +34,7 @@ class _Seen:
     number: int
     time_ns: int
     packet: Packet
+    interface: str
 
 
 def analyze(path: Path) -> tuple[Result, ...]:
@@ -61,7 +62,7 @@ def _packets(capture: Capture) -> Iterator[_Seen]:
             continue
         packet = dissect(captured.octets)
         if not isinstance(packet, Malformed):
-            yield _Seen(number, captured.time_ns, packet)
+            yield _Seen(number, captured.time_ns, packet, captured.interface)
 
 
 def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_Seen]) -> Asked | None:
@@ -112,7 +113,7 @@ class _Reader:
             kind, source_port, port, token = probed
             identification, size = one.packet.identification or 0, self._size(one.packet)
             self.ledger.sent(self._probe(kind, source_port, port, one.packet.ttl, token, identification, size), now)
-        reading = self.ledger.read(one.packet, now)
+        reading = self.ledger.read(one.packet, now, one.interface)
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
 

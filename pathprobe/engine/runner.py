@@ -84,7 +84,7 @@ class Diagnosis:
         packet = dissect(frame.octets)
         if isinstance(packet, Malformed):
             return
-        reading = self.ledger.read(packet, frame.time)
+        reading = self.ledger.read(packet, frame.time, frame.interface)
         if reading is None or (isinstance(reading, Match) and frame.outgoing):
             return
         if self._recorder:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathprobe.core.report import Direction, Hop, Mechanism, Result, State, Target, Where
+from pathprobe.core.report import Claim, Hop, Mechanism, Result, State, Target, Where
 from pathprobe.output import path_mtu
+from pathprobe.output.local_advice import local_steps, reverse_path_steps
 from pathprobe.output.wording import maker, place
 
 
@@ -18,9 +19,13 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
         case State.OPEN, Where.PATH:
             return (f"Ask who runs {maker(location)}: it answers for {target.address}, which may not even be up.",)
         case State.OPEN, _:
+            if strayed := reverse_path_steps(result):
+                return strayed
             if target.protocol != "tcp" or path_mtu.next_steps(result):
                 return ()
             return (f"The network is fine. If the service still fails, look at it: curl -v telnet://{_host(result)}",)
+        case (State.CLOSED, _) | (_, Where.TARGET | Where.TARGET_EDGE) if _forwarded(result):
+            return _behind_steps(result)
         case State.CLOSED, _:
             rule = "; nft list ruleset - a REJECT rule looks just like this" if target.protocol == "udp" else ""
             return (f"{_listeners(target)} - is the service running, and not on 127.0.0.1 only?{rule}",)
@@ -32,7 +37,9 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
         case State.UNKNOWN | State.INTERMITTENT, _:
             return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
         case _, Where.LOCAL:
-            return _local_steps(result)
+            return local_steps(result)
+        case _, _ if verdict.mechanism is Mechanism.LOOP:
+            return _loop_steps(result)
         case _, Where.TARGET:
             return (
                 f"On {target.address}: nft list ruleset (or iptables -S INPUT); look for the rule on {target.service}.",
@@ -48,19 +55,35 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
             return (_ask_for_rule(result),)
 
 
-def _local_steps(result: Result) -> tuple[str, ...]:
-    verdict, address = result.verdict, result.target.address
-    if verdict.location.direction is Direction.RETURN:
-        return ("On this host: nft list ruleset; iptables -S INPUT",)
-    if verdict.state is State.FILTERED:
-        return ("On this host: nft list ruleset; iptables -S OUTPUT; tc filter show dev DEVICE egress",)
-    if verdict.mechanism is Mechanism.LOCAL_ERROR:
-        return (f"On this host: ip route get {address}; ip rule; ip -br link",)
-    return (f"On this host: ip route get {address}; ip neigh - is the next hop up, and in this network?",)
+def _forwarded(result: Result) -> bool:
+    return any(reason.claim is Claim.FORWARDED for reason in result.verdict.reasons)
+
+
+def _behind_steps(result: Result) -> tuple[str, ...]:
+    """The target only hands the port on: the fault is behind it."""
+    address, service = result.target.address, result.target.service
+    return (
+        f"On {address}: nft list ruleset; conntrack -L -p {result.target.protocol} - to what does it forward {service}?"
+        f" Ask there: tcpdump -ni any {_filter(result)} while this runs again, and whether it is up and listening.",
+    )
+
+
+def _loop_steps(result: Result) -> tuple[str, ...]:
+    """The router that sends packets back, and where it gets that from."""
+    verdict, target = result.verdict, result.target
+    where, port = verdict.location.last_good, ""
+    if verdict.state is State.FILTERED and target.port is not None:
+        port = f" ipproto {target.protocol} dport {target.port}; ip rule"  # others get through: a policy rule
+    look = f"ip route get {target.address}{port}"
+    if where is None or where.ttl == 0:
+        return (f"Look at {look} here and on the routers on the way: one sends packets back where they came from.",)
+    return (f"Ask who runs {place(where)} for its route to {target.address} ({look}): it sends packets back.",)
 
 
 def _unreachable_steps(result: Result) -> tuple[str, ...]:
     location, address = result.verdict.location, result.target.address
+    if _is_link_local(result.source) and not _is_link_local(address):
+        return ("On this host: ip -6 -br addr - it has no address that is valid beyond its own link.",)
     if location.device:
         return (
             f"Ask who runs {maker(location)} for its route to {address}, and whether {address} is up behind it"
@@ -69,6 +92,10 @@ def _unreachable_steps(result: Result) -> tuple[str, ...]:
     if location.last_good is None or location.last_good.ttl == 0:
         return (f"Look at ip route get {address} here, then ask who runs the routers on the way, and {address}.",)
     return (f"Ask who runs {place(location.last_good)} for its route to {address}, and whether {address} is up.",)
+
+
+def _is_link_local(address: str) -> bool:
+    return address.lower().startswith("fe80:")
 
 
 def _ask_for_rule(result: Result) -> str:

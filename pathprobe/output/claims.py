@@ -40,11 +40,27 @@ _CLAIMS = {
     Claim.NO_COMPARISON: "The target answers nothing else, so there is nothing to compare this answer with.",
     Claim.NOT_SENT: "The kernel refused {probes}: {error}, {errno}.",
     Claim.NOT_SEEN: "The kernel accepted {probes}, and none was seen to leave the interface.",
-    Claim.NO_NEIGHBOUR: "No packet of any kind was seen to leave: the next hop's link address is not known.",
+    Claim.NO_NEIGHBOUR: "No packet of any kind was seen to leave: the next hop's link address is not known,"
+    " the link is down, or a rule on the interface drops everything.",
     Claim.GAVE_UP: "This host's own kernel gave up on {probes} and told itself so: ICMP {message}.",
     Claim.EXPIRED_AT_FULL_TTL: f"{{probes}} ran out of a TTL of {FULL_TTL} at {{source}}.",
+    Claim.CIRCLE: "Hop {again} is {address} again, which was hop {before} already: a round of {period} hops.",
+    Claim.CAME_BACK: "{probes} came back to this host itself, with a smaller TTL: a router sends them back here.",
+    Claim.FORWARDED: "The TTL of {probes} ran out at {target} itself, which would not look at it if it kept the packet:"
+    " it forwards this port to something behind it.",
+    Claim.BEHIND_TARGET: "From here these cannot be told apart: a rule on the way out of {good}, what it forwards to"
+    " (its firewall, or it is down), an answer lost on the way back.",
+    Claim.OTHER_INTERFACE: "The answer came in on {came}, though packets to the target leave by {left}: with strict"
+    " reverse path filtering (rp_filter=1, nft fib, iptables rpfilter) this host drops that.",
+    Claim.NO_ADDRESS: "This host has no address of its own to send from.",
+    Claim.TABLE_FULL: "This host's connection table is full ({entries} of {most} entries): what is new is dropped.",
+    Claim.LINK_OFF: "The interface {interface} is down.",
+    Claim.NO_CARRIER: "The interface {interface} has no carrier: the cable, or the other end.",
+    Claim.REVERSE_PATH: "rp_filter is 1 (strict) on {interface}: an answer that does not come in by the route's own"
+    " interface is dropped.",
     Claim.DEAF: "The answer to {probes} came in at this host's interface, and its own TCP never reacted, though a"
-    " reset can leave: a rule on the way in drops it.",
+    " reset can leave: a rule on the way in drops it, or a policy rule"
+    " (ip rule) keeps its TCP from answering.",
     Claim.UNHEARD: "This host's own TCP was not seen to react to the answer: a rule of its own may drop the answer"
     " (then programs here cannot connect) or the reset.",
     Claim.CLOSED_PORTS_TOLD: "{count} of {sent} datagrams to ports that nothing listens on drew a port unreachable:"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +71,7 @@ def _result(result: Result) -> dict[str, Any]:
         "probes": [_probe(seen, result) for seen in result.observations],
         "frames_lost": result.frames_lost,
         "path_mtu": _path_mtu(result.path_mtu),
+        "host": None if result.host is None else asdict(result.host),
     }
 
 

@@ -23,14 +23,14 @@ from pathprobe.core.report import (
 
 #: What the kernel's refusals mean to a person (net/ipv4, net/ipv6; ip-route(8)).
 _ERRNO = {
-    "EPERM": "Operation not permitted: an output rule of this host's firewall drops it",
+    "EPERM": "Operation not permitted: an output rule of this host drops it, or its connection table is full",
     "ENETUNREACH": "Network is unreachable: this host has no route",
     "EHOSTUNREACH": "No route to host: an 'unreachable' route of this host",
     "EACCES": "Permission denied: a 'prohibit' route of this host",
     "EINVAL": "Invalid argument: a 'blackhole' route of this host",
     "ENETDOWN": "Network is down: the interface is down",
     "EMSGSIZE": "Message too long: larger than the interface's MTU",
-    "EADDRNOTAVAIL": "Cannot assign requested address",
+    "EADDRNOTAVAIL": "Cannot assign requested address: this host has no address to send from",
 }
 
 
@@ -50,7 +50,8 @@ def finding(result: Result) -> str:
         case State.OPEN, _:
             return _open(result)
         case State.CLOSED, _:
-            return "the target itself refuses: nothing listens there" + _away(verdict.distance)
+            who = "what the target forwards this port to" if _claims(result, Claim.FORWARDED) else "the target itself"
+            return f"{who} refuses: nothing listens there" + _away(verdict.distance)
         case State.INTERMITTENT, _:
             return "some tries are answered and some die, more than the control loses"
         case State.UNKNOWN, Mechanism.RESET | Mechanism.REJECT:
@@ -68,8 +69,7 @@ def finding(result: Result) -> str:
         case _, Mechanism.REJECT | Mechanism.NO_ROUTE:
             return _refusal(result)
         case _, Mechanism.LOOP:
-            behind = f" behind {place(location.last_good)}" if location.last_good else ""
-            return f"packets circle{behind} until their TTL runs out"
+            return f"packets circle{_circle(result)} until their TTL runs out"
         case _, _:
             return _drop(result)
 
@@ -86,11 +86,31 @@ def _mute(result: Result) -> str:
     return f"silent behind {place(location.last_good)}"
 
 
+def _circle(result: Result) -> str:
+    """Which hops circle: `` between hop 3 (10.9.3.2) and hop 2 (10.9.2.2)``."""
+    location = result.verdict.location
+    facts = next((reason.facts for reason in result.verdict.reasons if reason.claim is Claim.CIRCLE), None)
+    if facts is None:
+        return f" behind {place(location.last_good)}" if location.last_good else ""
+    ttls, addresses = str(facts["ttls"]).split(), str(facts["addresses"]).split()
+    hops = [place(Hop(ttl=int(ttl), address=address)) for ttl, address in zip(ttls, addresses, strict=True)]
+    if len(hops) != facts["period"]:
+        return f" through {' and '.join(hops)}, and through hops that answered nobody,"
+    if len(hops) == 2:
+        return f" between {hops[1]} and {hops[0]}"
+    return f" through {', '.join(hops[:-1])} and {hops[-1]}"
+
+
+def _claims(result: Result, claim: Claim) -> bool:
+    return any(reason.claim is claim for reason in result.verdict.reasons)
+
+
 def _open(result: Result) -> str:
     verdict = result.verdict
     if verdict.location.where is Where.PATH:
         return f"answered by {maker(verdict.location)}, which stands in for the target"
-    return "the target answers" + _away(verdict.distance)
+    behind = ", from behind a port forwarding" if _claims(result, Claim.FORWARDED) else ""
+    return "the target answers" + _away(verdict.distance) + behind
 
 
 def _away(distance: int | None) -> str:
@@ -124,8 +144,12 @@ def error_text(outcome: NotSent) -> str:
 def _refusal(result: Result) -> str:
     verdict, location = result.verdict, result.verdict.location
     words = next((reason.facts.get("message") for reason in verdict.reasons if "message" in reason.facts), "refused")
+    if location.where is Where.LOCAL and _claims(result, Claim.NO_ADDRESS):
+        return "this host has no address of its own to send from"
     if location.where is Where.LOCAL:
         return "this host finds no neighbour to hand the packet to (no answer to ARP or neighbour discovery)"
+    if location.where is Where.TARGET and verdict.mechanism is Mechanism.NO_ROUTE and _claims(result, Claim.FORWARDED):
+        return f"the target forwards this port to something that it cannot reach ({words})"
     if location.where is Where.TARGET:
         return f"rejected by the target itself ({words})"
     if verdict.state is State.UNREACHABLE:
@@ -143,6 +167,8 @@ def _drop(result: Result) -> str:
             return "the target answers, and this host drops the answer on its way in"
         case Where.LOCAL:
             return "dropped silently on this host"
+        case Where.TARGET_EDGE if location.first_bad is None:
+            return f"{good} forwards it, and it is lost behind: at its exit, at what it forwards to, or on the way back"
         case Where.TARGET_EDGE:
             return f"dropped silently behind {good}: by its exit, by the target's own firewall, or on the way back"
         case Where.PATH:
