@@ -97,9 +97,12 @@ def _sightings(evidence: Evidence, steps: Mapping[int, Observation]) -> Mapping[
 
 
 def _entrance(steps: Mapping[int, Observation], first: int, period: int) -> int:
-    """The first hop of the loop: the first that comes again, or the one before it under another address."""
-    outside, inside = steps.get(first - 1), steps.get(first - 1 + period)
-    return first - 1 if outside and inside and _way_back(outside) == _way_back(inside) else first
+    """The first hop of the loop: the first that comes again, or one before it under another address."""
+    for ttl in range(first - 1, max(first - period, 1) - 1, -1):
+        outside, inside = steps.get(ttl), steps.get(ttl + period)
+        if outside and inside:
+            return ttl if _way_back(outside) == _way_back(inside) else first
+    return first
 
 
 def _way_back(seen: Observation) -> int:
