@@ -500,7 +500,7 @@ def test_an_untraced_loop_has_no_last_good_hop() -> None:
 def test_each_turn_of_a_loop_makes_it_surer() -> None:
     once, twice, thrice = (verdict(*circling(3, times)).confidence for times in (1, 2, 3))
     assert 0.5 < once < twice < thrice < 1
-    assert once == pytest.approx(1 / (1 + 1 / 3))
+    assert once == pytest.approx(1 / (1 + 1 / 4))  # one full TTL, and hop 3 is hop 1 again
 
 
 # ---- silence for the port, while others heard why

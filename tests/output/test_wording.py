@@ -45,6 +45,16 @@ FACTS: dict[str, Fact] = {
     "back": 2,
     "usual": 4,
     "error": "EPERM",
+    "again": 4,
+    "before": 2,
+    "period": 2,
+    "address": "10.9.2.2",
+    "target": "10.0.0.5",
+    "left": "eth0",
+    "came": "eth1",
+    "interface": "eth0",
+    "entries": 65536,
+    "most": 65536,
 }
 
 
@@ -165,6 +175,10 @@ def hops_to_name(scenario: Scenario) -> Iterator[int]:
         yield expect.first_bad
     if expect.where == Where.PATH and expect.device:
         yield expect.device
+    if expect.mechanism == Mechanism.LOOP and expect.last_good:
+        yield expect.last_good
+        if not scenario.rules:  # both routers of the loop answer
+            yield expect.last_good - 1
 
 
 def tells_of_this_host(scenario: Scenario) -> bool:
@@ -217,6 +231,16 @@ def lost_entirely() -> Evidence:
         (result_of(make.evidence()), State.UNKNOWN, "not enough was learnt"),
         (result_of(make.evidence(make.syn(64, make.silent(0.01)))), State.UNKNOWN, "not enough was learnt"),
         (result_of(loop()), State.UNREACHABLE, "packets circle behind hop 3 (10.9.3.2) until their TTL runs out"),
+        (result("loop-r2"), State.UNREACHABLE, "packets circle between hop 2 (10.9.2.2) and hop 1 (10.9.1.1) until"),
+        (
+            result("loop-r2-mute-r1"),
+            State.UNREACHABLE,
+            "through hop 2 (10.9.2.2), and through hops that answered nobody",
+        ),
+        (result("dnat-open"), State.OPEN, "the target answers (3 hops away), from behind a port forwarding"),
+        (result("dnat-closed"), State.CLOSED, "what the target forwards this port to refuses"),
+        (result("dnat-drop-behind"), State.FILTERED, "hop 3 (10.9.3.2) forwards it, and it is lost behind"),
+        (result("dnat-host-down"), State.FILTERED, "forwards this port to something that it cannot reach"),
         (result_of(lost_entirely()), State.FILTERED, "dropped silently somewhere beyond this host"),
         (result_with("drop-r2-forward", Options(trace=False)), State.FILTERED, "dropped silently somewhere beyond"),
         (result_with("open", Options(trace=False)), State.OPEN, "the target answers."),
