@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
 from pathprobe.core.forwarding import forwards_at
+from pathprobe.core.loops import is_loop
 from pathprobe.core.outcomes import NOT_SEEN, Answered, NotSent, Reply, Reset, Silent, TimeExceeded
 from pathprobe.core.probes import Kind, Role
 from pathprobe.core.timing import KERNEL_REACTION, grace
@@ -168,8 +169,13 @@ class Situation:
 
     @property
     def broken_at(self) -> tuple[int, Kind, int | None] | None:
-        """The TTL where the test died and a control did not, and that control; None where there is none."""
+        """The TTL where the test died and a control did not, and that control; None where there is none.
+
+        A loop is none: its packets do not die at one place, and asking more shows nothing more.
+        """
         evidence = self.evidence
+        if is_loop(evidence):
+            return None
         crossing = evidence.crossing(evidence.reached(Role.TEST))
         if crossing is None:
             return None
