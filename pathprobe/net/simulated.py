@@ -44,6 +44,7 @@ _ROUTE_ERROR_BURST = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arrival:
     position: int
+    sender: int
     packet: Datagram
     over_loopback: bool
 
@@ -79,7 +80,7 @@ class SimulatedNetwork:
         self._frames: deque[Frame] = deque()
         self._buckets: dict[tuple[int, str], Bucket] = {}
         self._memories = [Memory(dice=self._random) for _ in self._nodes]
-        self._waiting: dict[tuple[int, str], tuple[Datagram, ...]] = {}
+        self._waiting: dict[tuple[int, str], tuple[Unresolved, ...]] = {}
 
     @property
     def now(self) -> float:
@@ -146,10 +147,11 @@ class SimulatedNetwork:
             case _Arrival(position=position, packet=packet):
                 if position == CLIENT and not event.over_loopback:
                     self._see(packet, self._interface, outgoing=False)
-                self._follow(position, self._nodes[position].receive(packet, self._memory(position)))
+                step = self._nodes[position].receive(packet, self._memory(position), event.sender)
+                self._follow(position, step)
             case _NeighbourTimeout(position=position, address=address):
-                for packet in self._waiting.pop((position, address)):
-                    self._follow(position, self._nodes[position].give_up(packet))
+                for waited in self._waiting.pop((position, address)):
+                    self._follow(position, self._nodes[position].give_up(waited))
             case _:
                 assert_never(event)
 
@@ -157,8 +159,8 @@ class SimulatedNetwork:
         match step:
             case Onward(packet=packet, to=to):
                 self._transmit(position, packet, to, probe=probe)
-            case Unresolved(packet=packet):
-                self._wait(position, packet)
+            case Unresolved():
+                self._wait(position, step)
             case Ended(answer=answer, by_route=by_route):
                 # The limit comes before the node's own rules: an error that its output drops has been paid for.
                 if answer and self._allows(position, answer, by_route=by_route):
@@ -178,7 +180,8 @@ class SimulatedNetwork:
         over_loopback = position == to
         if position == CLIENT:
             self._see(packet, "lo" if over_loopback else self._interface, outgoing=probe or not over_loopback)
-        self._schedule(self._crossing(position, to), _Arrival(position=to, packet=packet, over_loopback=over_loopback))
+        arrival = _Arrival(position=to, sender=position, packet=packet, over_loopback=over_loopback)
+        self._schedule(self._crossing(position, to), arrival)
 
     def _crossing(self, position: int, to: int) -> float:
         """Seconds that this packet takes to the neighbour."""
@@ -186,11 +189,11 @@ class SimulatedNetwork:
         jitter += self._jitter
         return self._link_delay + delay + (self._random.uniform(0, jitter) if jitter else 0)
 
-    def _wait(self, position: int, packet: Datagram) -> None:
-        key = (position, packet.destination)
+    def _wait(self, position: int, waited: Unresolved) -> None:
+        key = (position, waited.packet.destination)
         if key not in self._waiting:
-            self._schedule(NEIGHBOUR_TIMEOUT, _NeighbourTimeout(position=position, address=packet.destination))
-        self._waiting[key] = (*self._waiting.get(key, ()), packet)
+            self._schedule(NEIGHBOUR_TIMEOUT, _NeighbourTimeout(position=position, address=waited.packet.destination))
+        self._waiting[key] = (*self._waiting.get(key, ()), waited)
 
     def _allows(self, position: int, answer: Datagram, *, by_route: bool) -> bool:
         """Whether the kernel's limit lets the node say this; it is about ICMP errors that leave the machine only."""

@@ -82,9 +82,13 @@ class Onward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unresolved:
-    """The packet waits in the node: nobody answers for its destination on the link (ARP, neighbour discovery)."""
+    """The packet waits in the node: nobody answers for its destination on the link (ARP, neighbour discovery).
+
+    ``inbound`` is the node's address on the link that the packet came in by, None if it is the node's own.
+    """
 
     packet: Datagram
+    inbound: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +133,14 @@ _NEIGHBOUR_FAILED = {4: (3, 1), 6: (1, 3)}
 class Route:
     """The way to a network: over one of ``gateways``, or without any on a link of one's own.
 
-    ``source`` is the address from which the node itself speaks to it.
+    ``source`` is the address from which the node itself speaks to it; ``is_preferred`` when the route names it
+    (`ip route add ... src`).
     """
 
     network: IPv4Network | IPv6Network
     gateways: tuple[str, ...]
     source: str
+    is_preferred: bool = False
     fault: Fault | None = None
 
 
@@ -143,12 +149,14 @@ class Node:
     """One machine.
 
     ``neighbours``: the addresses on its links -> the positions where they are. ``mtus``: the same -> octets.
+    ``inbound``: the positions on its links -> its own address there.
     """
 
     position: int
     addresses: frozenset[str]
     neighbours: Mapping[str, int]
     mtus: Mapping[str, int]
+    inbound: Mapping[int, str]
     routes: tuple[Route, ...]
     spread: bytes
     rules: Mapping[Hook, tuple[Rule, ...]]
@@ -156,20 +164,21 @@ class Node:
     services: Mapping[int, ServiceKind]
     ttl: int
 
-    def receive(self, packet: Datagram, memory: Memory) -> Step:
-        """What becomes of a packet that came in on an interface."""
-        passed = self._pass(Hook.PREROUTING, packet, memory)
+    def receive(self, packet: Datagram, memory: Memory, sender: int) -> Step:
+        """What becomes of a packet that came in on an interface, from the node at position ``sender``."""
+        inbound = self.inbound.get(sender)
+        passed = self._pass(Hook.PREROUTING, packet, memory, inbound)
         if isinstance(passed, Ended):
             return passed
         packet = passed
         if packet.destination in self.addresses:
-            passed = self._pass(Hook.INPUT, packet, memory)
+            passed = self._pass(Hook.INPUT, packet, memory, inbound)
             return passed if isinstance(passed, Ended) else Ended(answer=self._made(self._host_answer(passed)))
         via = self._route(packet, packet)
         if isinstance(via, Fault):
             message = _ROUTE_ERRORS[packet.version].get(via)
-            return Ended(answer=self._error(packet, message) if message else None, by_route=True)
-        return self._forward(packet, via, memory)
+            return Ended(answer=self._error(packet, message, inbound) if message else None, by_route=True)
+        return self._forward(packet, via, memory, inbound)
 
     def send(self, packet: Datagram, memory: Memory) -> Step:
         """What becomes of a packet that came whole through a raw socket of this node (raw_send_hdrinc)."""
@@ -187,19 +196,20 @@ class Node:
         passed = self._pass(Hook.OUTPUT, packet, memory)
         return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
 
-    def give_up(self, packet: Datagram) -> Ended:
+    def give_up(self, waited: Unresolved) -> Ended:
         """What becomes of a packet that waited for a neighbour in vain."""
-        return Ended(answer=self._error(packet, _NEIGHBOUR_FAILED[packet.version]))
+        message = _NEIGHBOUR_FAILED[waited.packet.version]
+        return Ended(answer=self._error(waited.packet, message, waited.inbound))
 
-    def _forward(self, packet: Datagram, via: str, memory: Memory) -> Step:
+    def _forward(self, packet: Datagram, via: str, memory: Memory, inbound: str | None) -> Step:
         if packet.ttl <= 1:
-            return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version]))
+            return Ended(answer=self._error(packet, _TIME_EXCEEDED[packet.version], inbound))
         if len(packet.octets) > self._mtu(via) and not packet.may_be_fragmented:
-            return Ended(answer=self._error(packet, TOO_BIG[packet.version], self._mtu(via)))
-        passed = self._pass(Hook.FORWARD, forwarded(packet), memory)
-        return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
+            return Ended(answer=self._error(packet, TOO_BIG[packet.version], inbound, self._mtu(via)))
+        passed = self._pass(Hook.FORWARD, forwarded(packet), memory, inbound)
+        return passed if isinstance(passed, Ended) else self._leave(passed, via, memory, inbound)
 
-    def _leave(self, packet: Datagram, via: str, memory: Memory) -> Step:
+    def _leave(self, packet: Datagram, via: str, memory: Memory, inbound: str | None = None) -> Step:
         passed = self._pass(Hook.POSTROUTING, packet, memory)
         if isinstance(passed, Ended):
             return passed
@@ -207,7 +217,7 @@ class Node:
         if via in self.addresses:
             return Onward(packet=packet, to=self.position)
         if via not in self.neighbours:
-            return Unresolved(packet=packet)
+            return Unresolved(packet=packet, inbound=inbound)
         passed = self._pass(Hook.EGRESS, packet, memory)
         return passed if isinstance(passed, Ended) else Onward(packet=passed, to=self.neighbours[via])
 
@@ -241,7 +251,7 @@ class Node:
         fields = (packet.source, packet.destination, packet.protocol, packet.ports)
         return int.from_bytes(blake2b(repr(fields).encode(), key=self.spread, digest_size=4).digest(), "big")
 
-    def _pass(self, hook: Hook, packet: Datagram, memory: Memory) -> Datagram | Ended:
+    def _pass(self, hook: Hook, packet: Datagram, memory: Memory, inbound: str | None = None) -> Datagram | Ended:
         """The packet as the rules of one hook let it go, or how they end it."""
         for rule in self.rules[hook]:
             if not applies(rule, packet):
@@ -250,7 +260,7 @@ class Node:
             if isinstance(action, Mangling):
                 packet = mangled(packet, action)
             elif _ends(rule, action, memory):
-                answer = self._made(self._refusal(action, packet))
+                answer = self._made(self._refusal(action, packet, inbound))
                 return Ended(answer=answer, error="EPERM" if hook in _SENDERS_HOOKS else None)
         return self._translated(hook, packet, memory)
 
@@ -279,11 +289,11 @@ class Node:
         """A packet of this node's own making, with the TTL that it starts with here."""
         return packet and mangled(packet, SetField(field="ttl", value=self.ttl))
 
-    def _refusal(self, action: Action, packet: Datagram) -> Datagram | None:
+    def _refusal(self, action: Action, packet: Datagram, inbound: str | None) -> Datagram | None:
         segment = read_tcp(packet)
         match action:
             case Reject():
-                return self._refused(packet, reject_message(action, packet.version))
+                return self._refused(packet, reject_message(action, packet.version), inbound)
             case Reset() if segment:
                 return reset(packet, segment)
             case SynProxy() if segment and _is_opening(segment):
@@ -292,13 +302,22 @@ class Node:
             case _:
                 return None
 
-    def _error(self, packet: Datagram, message: tuple[int, int], mtu: int = 0) -> Datagram | None:
-        return self._made(self._refused(packet, message, mtu))
+    def _error(self, packet: Datagram, message: tuple[int, int], inbound: str | None, mtu: int = 0) -> Datagram | None:
+        return self._made(self._refused(packet, message, inbound, mtu))
 
-    def _refused(self, packet: Datagram, message: tuple[int, int], mtu: int = 0) -> Datagram | None:
-        """An ICMP error, from the address that was asked or else from the one that faces the sender."""
-        asked = packet.destination in self.addresses
-        source = packet.destination if asked else self._facing(packet.source)
+    def _refused(
+        self, packet: Datagram, message: tuple[int, int], inbound: str | None, mtu: int = 0
+    ) -> Datagram | None:
+        """An ICMP error, from the address that was asked, or else from the one that faces the sender.
+
+        In IPv6 not the latter but the one on the link that the packet came in by, which on a loop is not the same,
+        unless the way back has a preferred source (icmp6_send; IPv4 has icmp_errors_use_inbound_ifaddr for that, off).
+        """
+        source = packet.destination
+        if source not in self.addresses:
+            back = self._lookup(packet.source)
+            by_inbound = packet.version == 6 and not (back and back.is_preferred)
+            source = inbound if by_inbound and inbound else self._facing(packet.source)
         return icmp_error(packet, source=source, type_=message[0], code=message[1], mtu=mtu)
 
     def _facing(self, address: str) -> str:
@@ -360,6 +379,7 @@ def _node(scenario: Scenario, graph: Graph, name: str, seed: int) -> Node:
         addresses=frozenset({*own, "127.0.0.1" if scenario.family == 4 else "::1"}),
         neighbours=_neighbours(scenario, graph, name),
         mtus={link.address(link.neighbour(name)): link.mtu for link in graph.links_of(name)},
+        inbound={scenario.nodes.index(link.neighbour(name)): link.address(name) for link in graph.links_of(name)},
         routes=tuple(_routes(scenario, graph, name)),
         spread=f"{seed} {name}".encode(),
         rules=hooks,
@@ -386,6 +406,7 @@ def _routes(scenario: Scenario, graph: Graph, name: str) -> Iterator[Route]:
             network=ip_network(way.network),
             gateways=tuple(link.address(link.neighbour(name)) for link in way.links),
             source=way.source or way.links[0].address(name),
+            is_preferred=way.source is not None and bool(way.links),
         )
         if fault and route.network == target:
             route = _broken(route, fault, back=graph.links_of(name)[0].left_address)

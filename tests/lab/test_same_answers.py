@@ -166,9 +166,10 @@ def test_a_udp_port_without_a_service_is_told_of(family: int) -> None:
     compare(place, datagram(place, ttl=3), datagram(place))
 
 
+@FAMILIES
 @pytest.mark.parametrize("at", ["r2", "r3"])
-def test_a_loop_is_walked_until_the_ttl_dies(at: str) -> None:
-    place = scenario(routes=(Route(at=at, kind="back"),))
+def test_a_loop_is_walked_until_the_ttl_dies(at: str, family: int) -> None:
+    place = scenario(routes=(Route(at=at, kind="back"),), family=family)
     compare(place, *(syn(place, ttl=ttl) for ttl in (1, 2, 3, 4, 5, 6, 64, 63)))
 
 

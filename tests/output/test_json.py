@@ -148,7 +148,7 @@ def assert_leg(leg: dict[str, Any]) -> None:
 def assert_probe(probe: dict[str, Any]) -> None:
     assert_shape(probe, PROBE)
     assert probe["role"] in {"test", "control"}
-    assert probe["protocol"] in {"tcp", "icmp"}
+    assert probe["protocol"] in {"tcp", "udp", "icmp"}
     assert probe["try"] >= 1
     assert all(isinstance(number, int) for number in probe["frames"])
     answered = probe["outcome"] not in {"silent", "not-sent"}

@@ -169,9 +169,11 @@ def hops_to_name(scenario: Scenario) -> Iterator[int]:
     expect = scenario.expect
     if expect.where == Where.LOCAL:
         return
-    if expect.mechanism == Mechanism.DROP and expect.last_good:
+    # Where no box gave itself away, it stands between two hops.
+    between = expect.mechanism in (Mechanism.DROP, None) or (expect.where == Where.PATH and expect.device is None)
+    if between and expect.last_good:
         yield expect.last_good
-    if expect.mechanism == Mechanism.DROP and expect.first_bad and expect.where != Where.TARGET_EDGE:
+    if between and expect.first_bad and expect.where != Where.TARGET_EDGE:
         yield expect.first_bad
     if expect.where == Where.PATH and expect.device:
         yield expect.device
