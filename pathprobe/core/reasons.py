@@ -147,19 +147,5 @@ def no_address(evidence: Evidence, seen: _Seen) -> tuple[Reason, ...]:
     return (reason(Claim.NO_ADDRESS, seen),) if source.is_unspecified or source.is_loopback else ()
 
 
-def silent_hops(evidence: Evidence) -> tuple[Reason, ...]:
-    """Hops that let everything pass and answer nobody: shown as such, not as loss."""
-    farthest = max((*evidence.responders, evidence.distance or 0), default=0)
-    mute = tuple(
-        seen
-        for seen in evidence.observations
-        if seen.probe.ttl < farthest and seen.probe.ttl not in evidence.responders and evidence.is_silent(seen)
-    )
-    if not mute:
-        return ()
-    hops = sorted({seen.probe.ttl for seen in mute})
-    return (reason(Claim.SILENT_HOPS, mute, hops=", ".join(map(str, hops)), hop_count=len(hops)),)
-
-
 def labels(seen: _Seen) -> str:
     return ", ".join(sorted({one.probe.flow.label for one in seen}))

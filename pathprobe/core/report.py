@@ -105,6 +105,8 @@ class Claim(StrEnum):
     TARGET_EDGE = "target-edge"
     MUTE_EDGE = "mute-edge"
     SILENT_HOPS = "silent-hops"
+    SPARING_HOPS = "sparing-hops"
+    LOSS = "loss"
     EARLY_ANSWER = "early-answer"
     NEARER_REPLY = "nearer-reply"
     SAME_DISTANCE = "same-distance"

@@ -50,6 +50,7 @@ from pathprobe.core.report import (
     Verdict,
     Where,
 )
+from pathprobe.core.silences import explain_silences
 from pathprobe.core.statistics import ENOUGH, chance_of_guess, chance_of_next_passing, chance_of_split
 
 _Seen = tuple[Observation, ...]
@@ -60,7 +61,7 @@ def conclude(evidence: Evidence) -> Verdict:
     for rule in _RULES:
         verdict = rule(evidence)
         if verdict is not None:
-            about_path = because.forwarding(evidence) + because.silent_hops(evidence)
+            about_path = because.forwarding(evidence) + explain_silences(evidence)
             return replace(verdict, reasons=verdict.reasons + about_path)
     return Verdict(
         state=State.UNKNOWN,

@@ -28,7 +28,10 @@ _CLAIMS = {
     Claim.MUTE_EDGE: "From here these cannot be told apart: a silent service, a rule on the way out of {good},"
     " the firewall of {bad}, an answer lost on the way back.",
     Claim.LOCAL_SILENCE: "Nothing lies between: a rule of this host drops it.",
-    Claim.SILENT_HOPS: "{silent_hops}; packets pass all the same.",
+    Claim.SILENT_HOPS: "{the_hops} answered nobody; packets pass all the same.",
+    Claim.SPARING_HOPS: "{the_hops} answered {answered} of {asked} probes that ended there, and all that go farther"
+    " arrive: routers limit their ICMP, nothing is lost.",
+    Claim.LOSS: "Packets get lost on the way: {count} of {sent} control probes to the target drew no answer.",
     Claim.EARLY_ANSWER: "{probes} drew the answer from TTL {ttl} on; the target is {distance} hops away and cannot be"
     " reached with that.",
     Claim.NEARER_REPLY: "The answer came back over {back} hops, judging by its TTL; the target's own answers ({kinds})"
@@ -90,7 +93,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "good": _end(facts, "good"),
         "bad": _end(facts, "bad"),
         "errno": explain_errno(str(facts.get("error"))),
-        "silent_hops": _silent_hops(facts),
+        "the_hops": f"Hop {facts.get('hops')}" if facts.get("hop_count") == 1 else f"Hops {facts.get('hops')}",
     }
 
 
@@ -103,8 +106,3 @@ def _probes(count: int, service: str) -> str:
 def _end(facts: _Facts, name: str) -> str:
     ttl, address = facts.get(f"{name}_ttl"), facts.get(f"{name}_address")
     return "the target" if ttl is None else place(Hop(ttl=int(ttl), address=str(address) if address else None))
-
-
-def _silent_hops(facts: _Facts) -> str:
-    hops = facts.get("hops")
-    return f"Hop {hops} answered nobody" if facts.get("hop_count") == 1 else f"Hops {hops} answered nobody"

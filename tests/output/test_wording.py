@@ -37,6 +37,8 @@ FACTS: dict[str, Fact] = {
     "hop": 2,
     "hops": "2, 3",
     "hop_count": 2,
+    "asked": 5,
+    "answered": 2,
     "good_ttl": 2,
     "good_address": "10.9.2.2",
     "bad_ttl": 3,
