@@ -51,6 +51,7 @@ def run(
     source: str | None,
     no_trace: bool,
     mtu: bool,
+    flows: int | None,
     verbose: bool,
     payload: bytes | None = None,
 ) -> Report:
@@ -62,6 +63,7 @@ def run(
         interface=interface,
         source=source,
         trace=not no_trace,
+        flows=flows,
         payload=payload,
         mtu=mtu,
     )

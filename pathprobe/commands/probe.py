@@ -49,6 +49,15 @@ class _Seconds(click.FloatRange):
         return number
 
 
+def _flows(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
+    """A number of flows, or None for "auto": until no hop can hide one more router."""
+    if text == "auto":
+        return None
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 64:
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither a number from 1 to 64 nor auto", ctx, param)
+
+
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every probing command has."""
     options = [
@@ -63,6 +72,8 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("-s", "--source", metavar="ADDRESS", help="Send from this address of this host."),
         click.option("-4", "family", flag_value=4, type=int, help="Resolve names to IPv4 only."),
         click.option("-6", "family", flag_value=6, type=int, help="Resolve names to IPv6 only."),
+        click.option("--flows", default="1", show_default=True, callback=_flows, metavar="N|auto",
+                     help="Distinct source ports, to see all branches of the path."),
         click.option("--no-trace", is_flag=True, help="Only ask the target; do not step the TTL."),
         click.option("--mtu", is_flag=True, help="Find the largest packet that passes, and where larger ones die."),
         click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),

@@ -84,14 +84,27 @@ def hops_back(ttl: int) -> int:
 
 
 class Evidence:
-    """All observations about one target, with the window after which silence is believed."""
+    """All observations about one target, with the window after which silence is believed.
+
+    ``ports``: the source ports (for echo the identifiers) of the tested port's constant flows. What was sent on
+    the first is part of the one path that is compared with the control; what was sent on the others shows other
+    paths (core.walks), and is not among the ``tests``.
+    """
 
     def __init__(
-        self, *, target: str, source: str, observations: tuple[Observation, ...], longest_wait: float | None = None
+        self,
+        *,
+        target: str,
+        source: str,
+        observations: tuple[Observation, ...],
+        longest_wait: float | None = None,
+        ports: tuple[int, ...] = (),
     ) -> None:
         self.target = target
         self.source = source
         self.observations = observations
+        self.longest_wait = longest_wait
+        self.ports = ports
         self.window = silence_window(self.round_trips, longest_wait)
 
     @property
@@ -112,7 +125,12 @@ class Evidence:
 
     @cached_property
     def tests(self) -> tuple[Observation, ...]:
-        return tuple(seen for seen in self.observations if seen.probe.role is Role.TEST and not seen.asks_size)
+        elsewhere = set(self.ports[1:])
+        return tuple(
+            seen
+            for seen in self.observations
+            if seen.probe.role is Role.TEST and not seen.asks_size and seen.probe.flow.source_port not in elsewhere
+        )
 
     @cached_property
     def controls(self) -> tuple[Observation, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from itertools import chain
 
 from pathprobe.core.closed_ports import ClosedPorts
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.forwarding import forwarded
 from pathprobe.core.locate import Origin, Silence
 from pathprobe.core.loops import Circle
-from pathprobe.core.outcomes import Refusal, Rejected, Unreachable
+from pathprobe.core.outcomes import Refusal, Rejected, TimeExceeded, Unreachable
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Claim, Fact, Reason, Where
 
@@ -145,6 +146,39 @@ def no_address(evidence: Evidence, seen: _Seen) -> tuple[Reason, ...]:
     """This host had no address of its own to send from."""
     source = ip_address(evidence.source)
     return (reason(Claim.NO_ADDRESS, seen),) if source.is_unspecified or source.is_loopback else ()
+
+
+def ports_differ(answered: _Seen, silent: _Seen) -> tuple[Reason, ...]:
+    """Which source port is used decides, as far as one probe each can tell; echo has none."""
+    ports = {one.probe.flow.source_port for one in answered}
+    if any(one.probe.flow.source_port in ports or one.probe.flow.kind is Kind.ECHO for one in silent):
+        return ()
+    return (reason(Claim.PORTS_DIFFER, answered + silent),)
+
+
+def all_along(evidence: Evidence) -> tuple[Reason, ...]:
+    """What is worth saying about the path, whatever the verdict."""
+    return several_routers(evidence) + echo_flows(evidence) + forwarding(evidence)
+
+
+def echo_flows(evidence: Evidence) -> tuple[Reason, ...]:
+    """Several flows of echo were asked for: Linux hashes echo on addresses only (fib_multipath_hash, policy 1)."""
+    if len(evidence.ports) < 2 or not evidence.tests or evidence.tests[0].probe.flow.kind is not Kind.ECHO:
+        return ()
+    return (reason(Claim.ECHO_FLOWS, evidence.tests),)
+
+
+def several_routers(evidence: Evidence) -> tuple[Reason, ...]:
+    """Hops where different routers answered: the path branches there."""
+    met: dict[int, dict[str, list[Observation]]] = {}
+    for seen in evidence.observations:
+        if isinstance(seen.outcome, TimeExceeded) and not seen.probe.is_direct and not seen.asks_size:
+            met.setdefault(seen.probe.ttl, {}).setdefault(seen.outcome.source, []).append(seen)
+    return tuple(
+        reason(Claim.SEVERAL_ROUTERS, tuple(chain(*routers.values())), hop=ttl, routers=", ".join(sorted(routers)))
+        for ttl, routers in sorted(met.items())
+        if len(routers) > 1
+    )
 
 
 def labels(seen: _Seen) -> str:

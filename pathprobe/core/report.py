@@ -133,6 +133,14 @@ class Claim(StrEnum):
     DEAF = "deaf"
     UNHEARD = "unheard"
     NOT_TRACED = "not-traced"
+    FLOWS_DIE = "flows-die"
+    SAME_ROUTER = "same-router"
+    UNSEEN_AT = "unseen-at"
+    NOTHING_IN_COMMON = "nothing-in-common"
+    DYING_NOT_TRACED = "dying-not-traced"
+    PORTS_DIFFER = "ports-differ"
+    SEVERAL_ROUTERS = "several-routers"
+    ECHO_FLOWS = "echo-flows"
     UNFINISHED = "unfinished"
 
 
@@ -274,6 +282,21 @@ class Middlebox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """One constant flow: ``hops`` from TTL 1 on, None for one that was not asked on this flow or did not answer.
+
+    ``source_port`` is None for echo, whose flows differ in the identifier. ``reach``: the hop up to which it is known
+    to get; of the hops so far those that were not asked on this flow may be known from others.
+    """
+
+    flow: int
+    source_port: int | None
+    state: State
+    hops: tuple[str | None, ...]
+    reach: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The answer about one target.
 
@@ -281,8 +304,9 @@ class Result:
     not, or where nothing could be compared.
     ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
-    was killed. ``frames``: probe id -> frame numbers
-    in the capture, from 1. ``host``: read live where this host is suspected, else None.
+    was killed. ``ports``: the source ports or identifiers kept for constant flows; ``paths``: those of them that
+    were asked, if more than one. ``frames``: probe id -> frame numbers in the capture, from 1. ``host``: read live
+    where this host is suspected, else None.
     """
 
     target: Target
@@ -298,6 +322,8 @@ class Result:
     window: float = 0.0
     frames_lost: int = 0
     complete: bool = True
+    ports: tuple[int, ...] = ()
+    paths: tuple[Path, ...] = ()
     frames: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     mtu: int | None = None
     path_mtu: PathMtu | None = None

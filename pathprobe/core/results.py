@@ -10,6 +10,7 @@ from pathprobe.core.hops import control_label, hop_rows
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.middleboxes import middleboxes
 from pathprobe.core.path_mtu import path_mtu
+from pathprobe.core.paths import paths_of
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Claim, Fact, Reason, Result, Target, Where
 from pathprobe.core.verdict import conclude
@@ -35,6 +36,8 @@ def result_of(target: Target, evidence: Evidence, *, started: float, duration: f
         window=evidence.window,
         mtu=mtu,
         path_mtu=path_mtu(evidence, mtu),
+        ports=evidence.ports,
+        paths=paths_of(evidence),
     )
 
 

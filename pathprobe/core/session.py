@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pathprobe.core.branches import most_flows
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.probes import Flow, Kind, Probe, Role
@@ -31,26 +32,38 @@ _SEQUENCE_STEP = 1 << 16
 #: UDP checksums that mean nothing else: 0 is "none" and 0xFFFF a computed 0 (RFC 768).
 _CHECKSUMS = 0xFFFE
 
+#: Ports that constant flows leave to probes on flows of their own, or half of what there is: a usual diagnosis' need.
+_KEPT_PORTS = 16
+
 #: A timer may fire this many seconds early.
 _TICK = 1e-6
 
-#: No diagnosis sends more: a strategy gone wrong must not become a flood.
+#: No diagnosis of one flow sends more: a strategy gone wrong must not become a flood.
 MOST_PROBES = 120
+
+#: The same for each further flow: three tries at the target, and a step to each hop of a usual path.
+MOST_PER_FLOW = 10
 
 
 class Session:
-    """One question, from the first probe to the last. ``ports``: source ports reserved for it."""
+    """One question, from the first probe to the last.
+
+    ``ports``: source ports reserved for it. The last ones are for the constant flows, the others for probes on flows
+    of their own. ``constant``: the source ports or identifiers of the constant flows.
+    """
 
     def __init__(self, question: Question, ledger: Ledger, ports: Sequence[int], rng: Random) -> None:
         self.question = question
         self.ledger = ledger
-        self._ports = list(reversed(ports))
         self._rng = rng
         self._sequence = rng.getrandbits(32)
         self._identification = rng.getrandbits(16)
         self._identifier = rng.getrandbits(16)
         self._echo_sequence = rng.getrandbits(16)
         self._checksum = rng.getrandbits(16) % _CHECKSUMS
+        self.constant = self._constant_ports(ports)
+        own = len(ports) if question.kind is Kind.ECHO else len(ports) - len(self.constant)
+        self._ports = list(reversed(ports[:own]))
         self._flows: dict[tuple[Role, Kind, int | None, bool], Flow] = {}
         self._numbers: dict[Flow, int] = {}
         self._attempts: Counter[tuple[Role, Kind, int | None, int, int | None]] = Counter()
@@ -62,11 +75,14 @@ class Session:
             source=self.question.source,
             observations=self.ledger.observations(now),
             longest_wait=self.question.longest_wait,
+            ports=self.constant,
         )
 
     def step(self, now: float) -> list[Probe]:
         """The probes to send at ``now``; the caller tells the ledger what became of the sending."""
         room = MOST_PROBES - self._ids
+        if self.question.flows != 1:
+            room += MOST_PER_FLOW * len(self.constant)
         return [self._probe(want) for want in wanted(self._situation(now))[: max(0, room)] if self._has_port(want)]
 
     def farewells(self, now: float) -> list[Probe]:
@@ -88,7 +104,23 @@ class Session:
         return Situation(self.question, self.evidence(now), now)
 
     def _has_port(self, want: Want) -> bool:
+        if want.flow or self._is_constant(want):
+            return want.flow < len(self.constant)
         return want.kind is Kind.ECHO or bool(self._ports) or (not want.fresh and self._key(want) in self._flows)
+
+    def _is_constant(self, want: Want) -> bool:
+        """The tested port's own; echo's one flow is constant in any case."""
+        constant = not want.fresh or want.kind is Kind.ECHO
+        return bool(self.constant) and want.role is Role.TEST and want.kind is self.question.kind and constant
+
+    def _constant_ports(self, ports: Sequence[int]) -> tuple[int, ...]:
+        flows = most_flows(self.question)
+        if self.question.kind is Kind.ECHO:
+            return tuple((self._identifier + number) % (1 << 16) for number in range(flows))
+        if self.question.kind is Kind.UDP and not self.question.marked and ":" in self.question.target:
+            return ()  # see _can_share
+        room = max(len(ports) // 2, len(ports) - _KEPT_PORTS)
+        return tuple(reversed(ports))[: min(flows, room)]
 
     def _key(self, want: Want) -> tuple[Role, Kind, int | None, bool]:
         return want.role, want.kind, want.port, want.fresh
@@ -103,12 +135,14 @@ class Session:
             flow_number=self._numbers.setdefault(flow, len(self._numbers)),
             ttl=want.ttl,
             attempt=self._attempt(want),
-            token=self._token(want),
+            token=self._token(want.kind, flow),
             identification=(self._identification + self._ids) % 0xFFFF + 1,
             size=want.size,
         )
 
     def _flow(self, want: Want) -> Flow:
+        if self._is_constant(want):
+            return self._make_flow(want, self.constant[want.flow])
         if want.kind is Kind.ECHO:
             return self._make_flow(want, self._identifier)
         if want.fresh or not self._can_share(want):
@@ -137,11 +171,11 @@ class Session:
         self._attempts[key] += 1
         return self._attempts[key]
 
-    def _token(self, want: Want) -> int:
-        if want.kind is Kind.ECHO:
+    def _token(self, kind: Kind, flow: Flow) -> int:
+        if kind is Kind.ECHO:
             self._echo_sequence = (self._echo_sequence + 1) % (1 << 16)
-            return self._identifier << 16 | self._echo_sequence
-        if want.kind is Kind.UDP:
+            return flow.source_port << 16 | self._echo_sequence
+        if kind is Kind.UDP:
             self._checksum = (self._checksum + 1) % _CHECKSUMS
             return self._checksum + 1
         self._sequence = (self._sequence + _SEQUENCE_STEP + self._rng.randrange(_SEQUENCE_STEP)) % (1 << 32)

@@ -37,7 +37,8 @@ class Question:
 
     ``closed_port`` is a high port of the target that most likely nothing listens on. ``marked``: a UDP
     payload has room for a token; otherwise IPv6 datagrams are told apart by their source ports alone.
-    ``mtu`` is that of the interface, in octets, where the path's own is wanted too.
+    ``mtu`` is that of the interface, in octets, where the path's own is wanted too. ``flows``: on how many constant
+    flows, each with a source port of its own; None for as many as show all branches.
     """
 
     target: str
@@ -50,13 +51,14 @@ class Question:
     longest_wait: float | None = None
     marked: bool = True
     mtu: int | None = None
+    flows: int | None = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
     """A probe worth sending. ``fresh``: on a flow of its own, else on its role's constant flow.
 
-    ``size``: padded to so many octets.
+    ``flow``: which of the tested port's constant flows. ``size``: padded to so many octets.
     """
 
     role: Role
@@ -65,6 +67,7 @@ class Want:
     ttl: int
     fresh: bool = False
     size: int | None = None
+    flow: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +161,9 @@ class Situation:
         """The kernel said no to the port's own probes: it will not think better of it."""
         return any(kept_back(seen) and not self.is_pending(seen) for seen in self.directs)
 
-    def test(self, ttl: int, *, fresh: bool = False) -> Want:
+    def test(self, ttl: int, *, fresh: bool = False, flow: int = 0) -> Want:
         """A probe of the port in question."""
-        return Want(role=Role.TEST, kind=self.question.kind, port=self.question.port, ttl=ttl, fresh=fresh)
+        return Want(role=Role.TEST, kind=self.question.kind, port=self.question.port, ttl=ttl, fresh=fresh, flow=flow)
 
     @staticmethod
     def control(kind: Kind, port: int | None, ttl: int) -> Want:

@@ -16,6 +16,7 @@ confirm       the forged answer once more on a fresh port
 again         what may only have been lost: core.again
 pauses        what only time can tell: a router gives up on its neighbour after three seconds, and
               one that limits its ICMP has an answer to spare every second
+branches      other constant flows of the port, when all else is asked: which live, where they go
 sizes         which sizes of packet pass, where that was asked (size_strategy), when nothing else is wanted
 ============  =====================================================================================
 """
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pathprobe.core import again
+from pathprobe.core import again, branches
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
@@ -52,7 +53,7 @@ def wanted(situation: Situation) -> list[Want]:
     for rule in _RULES:
         steps = {want for want in found if not want.fresh and want.ttl < FULL_TTL}
         found += [want for want in rule(situation) if want not in steps]
-    return found or list(_sizes(situation))
+    return found or list(_last_of_all(situation))
 
 
 def _opening(now: Situation) -> Iterator[Want]:
@@ -233,16 +234,16 @@ def _paused(now: Situation) -> Iterator[Want]:
             yield from pause.wants
 
 
-def _sizes(now: Situation) -> Iterator[Want]:
-    """Last of all: the answer about the port does not depend on it."""
+def _last_of_all(now: Situation) -> Iterator[Want]:
+    """Other flows, and then sizes: what the port itself says on its first flow does not depend on them."""
     for pause in _all_pauses(now):
         if now.has_passed(pause.due):
             yield from pause.wants
 
 
 def _all_pauses(now: Situation) -> tuple[Pause, ...]:
-    """What is worth waiting for: sizes wait until nothing else is."""
-    return tuple(pauses(now)) or tuple(size_pauses(now))
+    """What is worth waiting for: other flows wait until nothing else is, and sizes for them."""
+    return tuple(pauses(now)) or tuple(branches.pauses(now)) or tuple(size_pauses(now))
 
 
 _RULES: tuple[Rule, ...] = (

@@ -4,6 +4,7 @@ A verdict is a pure function of the evidence. The first rule of ``_RULES`` that 
 
 ===================  ==========================================================================
 this host            every probe of the port was kept back here
+flows                some constant flows of the port live and others die
 answered             SYN-ACK or echo reply
 closed               RST, for UDP port unreachable: closed if the target made it, filtered if a box on the
                      way did
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pathprobe.core import places
+from pathprobe.core import paths, places
 from pathprobe.core import reasons as because
 from pathprobe.core.closed_ports import closed_ports
 from pathprobe.core.evidence import Evidence, Observation, kept_back
@@ -58,11 +59,14 @@ _Seen = tuple[Observation, ...]
 
 def conclude(evidence: Evidence) -> Verdict:
     """The verdict on what is known so far; never raises, an empty evidence is ``unknown``."""
+    verdict = _flows(evidence) or _first_of_rules(paths.joined(evidence))
+    return replace(verdict, reasons=(*verdict.reasons, *because.all_along(evidence), *explain_silences(evidence)))
+
+
+def _first_of_rules(evidence: Evidence) -> Verdict:
     for rule in _RULES:
-        verdict = rule(evidence)
-        if verdict is not None:
-            about_path = because.forwarding(evidence) + explain_silences(evidence)
-            return replace(verdict, reasons=verdict.reasons + about_path)
+        if verdict := rule(evidence):
+            return verdict
     return Verdict(
         state=State.UNKNOWN,
         mechanism=None,
@@ -70,6 +74,22 @@ def conclude(evidence: Evidence) -> Verdict:
         confidence=0.0,
         distance=evidence.distance,
         reasons=(because.reason(Claim.UNFINISHED, evidence.tests),),
+    )
+
+
+def _flows(evidence: Evidence) -> Verdict | None:
+    """Some flows live and others die: what stops those that die, with those that live as the control."""
+    split = paths.split(evidence)
+    if split is None:
+        return None
+    verdict = _first_of_rules(split.evidence)
+    unsure = max(split.chance, 1 / verdict.confidence - 1) if split.is_traced else split.chance
+    return replace(
+        verdict,
+        state=State.INTERMITTENT,
+        location=paths.place_of(split, verdict.location),
+        confidence=1 / (1 + unsure),
+        reasons=paths.reasons(split, verdict.location) + (paths.told_of(split, verdict) if split.is_traced else ()),
     )
 
 
@@ -161,6 +181,7 @@ def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:
         reasons=(
             because.reason(Claim.ANSWERED, answered, ttl=_arrived_ttl(answered)),
             because.reason(Claim.SOME_SILENT, silent),
+            *because.ports_differ(answered, silent),
             *because.control_passed(evidence),
         ),
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random, SystemRandom
 
+from pathprobe.core.branches import most_flows
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.packets import Protocol
@@ -30,7 +31,8 @@ from pathprobe.net.routes import NoRoute, Route, lookup
 from pathprobe.wire.craft import Crafter, load_scapy
 from pathprobe.wire.payloads import Payload
 
-#: Source ports for one diagnosis: every probe that is meant to reach the target has its own.
+#: Source ports for one diagnosis, beside those of its constant flows: every other probe that is meant to
+#: reach the target has its own.
 SOURCE_PORTS = 32
 
 #: More of them where sizes are asked about too, for that may have to be done with SYNs.
@@ -51,7 +53,8 @@ Progress = Callable[[Session, float], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to ask. ``wait`` in seconds, None for adaptive windows; ``payload`` of UDP, None for the service's own;
-    ``mtu``: also find the path's MTU."""
+    ``mtu``: also find the path's MTU. ``flows``: on so many source ports, None for as many as show all branches.
+    """
 
     max_hops: int = 30
     wait: float | None = None
@@ -60,6 +63,7 @@ class Options:
     trace: bool = True
     payload: bytes | None = None
     mtu: bool = False
+    flows: int | None = 1
 
 
 async def diagnose(
@@ -78,15 +82,16 @@ async def diagnose(
     scope = _scope(target.address, route)
     load_scapy(6 if ":" in target.address else 4)
     mtu = route.mtu if route else _USUAL_MTU
-    count = SOURCE_PORTS_FOR_SIZES if options.mtu else SOURCE_PORTS
+    rng = Random(SystemRandom().getrandbits(64))
+    question = _question(target, source, options, rng, mtu=mtu)
+    count = _ports_for(question)
     with ReservedPorts(source, count, scope, udp=target.protocol == Kind.UDP) as ports:
         network = RawNetwork(target.address, interface=options.interface, scope=scope)
         try:
             started = time.time()
-            rng = Random(SystemRandom().getrandbits(64))
-            session, ledger = _session(target, source, options, ports.numbers, rng, mtu=mtu)
+            session = Session(question, Ledger(target.address), ports.numbers, rng)
             crafter = _crafter(target, options, mtu)
-            diagnosis = Diagnosis(session, ledger, network, crafter, recorder=recorder, progress=progress)
+            diagnosis = Diagnosis(session, session.ledger, network, crafter, recorder=recorder, progress=progress)
             if recorder:
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
             await pump(diagnosis, network, interrupted)
@@ -110,11 +115,12 @@ def simulate(
     recorder: Recorder | None = None,
 ) -> Result:
     """Ask about one target on a simulated network; the same seed gives the same packets."""
-    ports = tuple(range(40001, 40001 + (SOURCE_PORTS_FOR_SIZES if options.mtu else SOURCE_PORTS)))
-    session, ledger = _session(target, source, options, ports, Random(seed), mtu=_USUAL_MTU)
+    rng = Random(seed)
+    question = _question(target, source, options, rng, mtu=_USUAL_MTU)
+    session = Session(question, Ledger(target.address), tuple(range(40001, 40001 + _ports_for(question))), rng)
     if recorder:
         recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
-    pump_jumping(Diagnosis(session, ledger, network, Crafter(), recorder=recorder), network)
+    pump_jumping(Diagnosis(session, session.ledger, network, Crafter(), recorder=recorder), network)
     result = _result(target, session, network.now, network.epoch)
     if recorder:
         result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
@@ -140,6 +146,7 @@ def _asking(session: Session, epoch: float) -> Asking:
         port=question.port or 0,
         start_ns=int(epoch * 1e9),
         mtu=question.mtu,
+        flows=session.constant,
     )
 
 
@@ -184,10 +191,12 @@ def _scope(address: str, route: Route | None) -> int:
     return 0
 
 
-def _session(
-    target: Target, source: str, options: Options, ports: tuple[int, ...], rng: Random, *, mtu: int
-) -> tuple[Session, Ledger]:
-    question = Question(
+def _ports_for(question: Question) -> int:
+    return most_flows(question) + (SOURCE_PORTS if question.mtu is None else SOURCE_PORTS_FOR_SIZES)
+
+
+def _question(target: Target, source: str, options: Options, rng: Random, *, mtu: int) -> Question:
+    return Question(
         target=target.address,
         source=source,
         kind=Kind(target.protocol),
@@ -198,6 +207,5 @@ def _session(
         longest_wait=options.wait,
         marked=options.payload is None,
         mtu=min(mtu, _LARGEST_DATAGRAM) if options.mtu else None,
+        flows=options.flows,
     )
-    ledger = Ledger(target.address)
-    return Session(question, ledger, ports, rng), ledger

@@ -3,8 +3,8 @@
 Three things leave no packet: what was asked, how long one listened, and which probes this host kept back.
 They stand as comments on the interface statistics, one line each, written and read here.
 
-    asking tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000
-    asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.150000
+    asking tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 flows 40038,40037
+    asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.1500 flows 40038,40037
     not-sent EPERM test tcp 40001 8080 ttl 64 token 305419896 at 1780000000100000000
 Where the path's MTU was asked for, what was asked and what one began with follows: `` mtu 1500``; a probe
 of a size of its own that was kept back says that: `` size 1500``.
@@ -23,7 +23,10 @@ from pathprobe.core.probes import Kind, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo, mtu in octets."""
+    """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo, mtu in octets.
+
+    ``flows``: the source ports or identifiers of its constant flows.
+    """
 
     kind: Kind
     source: str
@@ -33,11 +36,13 @@ class Asked:
     end_ns: int
     window: float
     mtu: int | None = None
+    flows: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return (
             f"asked {self.kind} {self.source} {self.target} {self.port}"
-            f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}{_octets('mtu', self.mtu)}"
+            f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}"
+            f"{_octets('mtu', self.mtu)}{_flows(self.flows)}"
         )
 
 
@@ -72,20 +77,25 @@ class Asking:
     port: int
     start_ns: int
     mtu: int | None = None
+    flows: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        mtu = _octets("mtu", self.mtu)
-        return f"asking {self.kind} {self.source} {self.target} {self.port} from {self.start_ns}{mtu}"
+        more = f"{_octets('mtu', self.mtu)}{_flows(self.flows)}"
+        return f"asking {self.kind} {self.source} {self.target} {self.port} from {self.start_ns}{more}"
+
+
+def _flows(flows: tuple[int, ...]) -> str:
+    return f" flows {','.join(map(str, flows))}" if flows else ""
 
 
 Note = Asked | Asking | KeptBack
 
-_MTU = r"(?: mtu (\d{1,5}))?"
+_MORE = r"(?: mtu (\d{1,5}))?(?: flows (\d{1,5}(?:,\d{1,5}){0,63}))?"
 
 _ASKED = re.compile(
-    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})" + _MTU
+    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})" + _MORE
 )
-_ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})" + _MTU)
+_ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})" + _MORE)
 _KEPT_BACK = re.compile(
     r"not-sent (\w+) (test|control) (tcp|udp|icmp) (\d{1,5}) (\d{1,5}) ttl (\d{1,3}) token (\d{1,10}) at (\d{1,20})"
     r"(?: size (\d{1,5}))?"
@@ -117,7 +127,7 @@ def _octets(name: str, number: int | None) -> str:
 def read_note(text: str) -> Note | None:
     """A line of ours; None for anybody else's comment, or one that was damaged."""
     if found := _ASKED.fullmatch(text):
-        kind, source, target, port, start, end, window, mtu = found.groups()
+        kind, source, target, port, start, end, window, mtu, flows = found.groups()
         if not (_is_address(source) and _is_address(target)):
             return None
         return Asked(
@@ -129,9 +139,10 @@ def read_note(text: str) -> Note | None:
             end_ns=int(end),
             window=float(window),
             mtu=int(mtu) if mtu else None,
+            flows=_numbers(flows),
         )
     if found := _ASKING.fullmatch(text):
-        kind, source, target, port, start, mtu = found.groups()
+        kind, source, target, port, start, mtu, flows = found.groups()
         if not (_is_address(source) and _is_address(target)):
             return None
         return Asking(
@@ -141,6 +152,7 @@ def read_note(text: str) -> Note | None:
             port=int(port),
             start_ns=int(start),
             mtu=int(mtu) if mtu else None,
+            flows=_numbers(flows),
         )
     if found := _KEPT_BACK.fullmatch(text):
         error, role, kind, source_port, port, ttl, token, time, size = found.groups()
@@ -156,6 +168,10 @@ def read_note(text: str) -> Note | None:
             size=int(size) if size else None,
         )
     return None
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def _is_address(text: str) -> bool:

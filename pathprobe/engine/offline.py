@@ -79,6 +79,7 @@ def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_S
                 end_ns=max([note.start_ns, *(one.time_ns for one in seen)]),
                 window=float("inf"),
                 mtu=note.mtu,
+                flows=note.flows,
             )
     return None
 
@@ -201,6 +202,7 @@ def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) 
         source=asked.source,
         observations=reader.ledger.observations(now),
         longest_wait=asked.window,
+        ports=asked.flows,
     )
     target = Target(given=asked.target, address=asked.target, port=asked.port or None, protocol=asked.kind)
     result = result_of(target, evidence, started=asked.start_ns / 1e9, duration=now, mtu=asked.mtu)

@@ -184,4 +184,5 @@ def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:
         end_ns=end_ns,
         window=result.window,
         mtu=result.mtu,
+        flows=result.ports,
     )

@@ -43,7 +43,8 @@ def ask_live(lab: Lab, *, recorder: Recorder | None = None) -> Result:
     """The verdict on the lab's real network, asked from its client."""
     scenario = lab.scenario
     with lab.inside("client"):
-        result, _ = asyncio.run(diagnose(question(scenario), Options(), asyncio.Event(), recorder=recorder))
+        options = Options(flows=scenario.flows)
+        result, _ = asyncio.run(diagnose(question(scenario), options, asyncio.Event(), recorder=recorder))
     return result
 
 
@@ -53,9 +54,8 @@ def ask_simulated(scenario: Scenario, *, seed: int = 1, recorder: Recorder | Non
 
     local = scenario.destination in ("client", "loopback")
     source = scenario.destination_address if local else scenario.link_address(0, "left")
-    return simulate(
-        question(scenario), SimulatedNetwork(scenario, seed=seed), source, Options(), seed=seed, recorder=recorder
-    )
+    network, options = SimulatedNetwork(scenario, seed=seed), Options(flows=scenario.flows)
+    return simulate(question(scenario), network, source, options, seed=seed, recorder=recorder)
 
 
 def observed(verdict: Verdict) -> Expectation:

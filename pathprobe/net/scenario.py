@@ -147,6 +147,7 @@ class Scenario:
     """One network with one fault. ``destination`` is a node's name; ``link`` is veth or tun (the client's own link).
 
     ``delays`` are the file's ``[[link]]`` tables; ``mtu`` is a link's (``r2-r3``), in octets, where it is not 1500.
+    ``flows``: on how many source ports it is asked.
     ``served_by`` is the node with the listeners and services, unless that is the destination itself (it is
     not behind a ``dnat``). ``ttl`` is the initial TTL of what a node itself sends, where it is not Linux's 64;
     ``sysctl`` what is written in a node after the lab's own settings (only real networks have them).
@@ -163,6 +164,7 @@ class Scenario:
     listen: tuple[int, ...] = (8080,)
     target_up: bool = True
     link: str = "veth"
+    flows: int = 1
     rules: tuple[Rule, ...] = ()
     routes: tuple[Route, ...] = ()
     services: tuple[Service, ...] = ()
@@ -241,9 +243,10 @@ class Scenario:
     def arguments(self) -> tuple[str, ...]:
         """The pathprobe command line that asks this scenario's question."""
         address = self.destination_address
+        flows = () if self.flows == 1 else ("--flows", str(self.flows))
         if self.port is None:
-            return (self.protocol, address)
-        return (self.protocol, f"[{address}]:{self.port}" if self.family == 6 else f"{address}:{self.port}")
+            return (self.protocol, address, *flows)
+        return (self.protocol, f"[{address}]:{self.port}" if self.family == 6 else f"{address}:{self.port}", *flows)
 
     def link_network(self, index: int) -> str:
         """The network of link ``index`` (0 = the client's own), in CIDR form."""

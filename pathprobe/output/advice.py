@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathprobe.core.branches import SUSPECTED
 from pathprobe.core.report import Claim, Hop, Mechanism, Result, State, Target, Where
-from pathprobe.output import path_mtu
+from pathprobe.output import flows, path_mtu
 from pathprobe.output.local_advice import local_steps, reverse_path_steps
 from pathprobe.output.wording import maker, place
 
@@ -34,6 +35,8 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
                 f"{_listeners(target)} - if something listens, look at nft list ruleset there; tcpdump -ni any"
                 f" {_filter(result)} shows whether this arrives.",
             )
+        case State.INTERMITTENT, _ if found := _flow_steps(result):
+            return found
         case State.UNKNOWN | State.INTERMITTENT, _:
             return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
         case _, Where.LOCAL:
@@ -78,6 +81,26 @@ def _loop_steps(result: Result) -> tuple[str, ...]:
     if where is None or where.ttl == 0:
         return (f"Look at {look} here and on the routers on the way: one sends packets back where they came from.",)
     return (f"Ask who runs {place(where)} for its route to {target.address} ({look}): it sends packets back.",)
+
+
+def _flow_steps(result: Result) -> tuple[str, ...]:
+    """Some source ports are answered and others die: who runs the branch that is broken, else how to find it."""
+    verdict, location, target = result.verdict, result.verdict.location, result.target
+    if target.port is None:
+        return ()
+    if location.where is Where.UNKNOWN and len(result.paths) <= SUSPECTED:
+        return (f"Run pathprobe {target.protocol} {_host(result)} --flows 16: it shows which branch the port dies on.",)
+    rule = f"a rule on {target.service} towards {target.address}, on that branch only"
+    if location.device:
+        return (f"Ask who runs {maker(location)} for {rule}.",)
+    if common := flows.told(verdict, Claim.SAME_ROUTER):
+        return (f"Ask who runs {common['router']} (hop {common['hop']}) and the router behind it for {rule}.",)
+    if flows.told(verdict, Claim.UNSEEN_AT) and location.last_good and location.last_good.ttl:
+        return (
+            f"Ask who runs {place(location.last_good)} for all its next hops towards {target.address} (ip route);"
+            f" look on the one that was not seen here for {rule}.",
+        )
+    return ()
 
 
 def _unreachable_steps(result: Result) -> tuple[str, ...]:

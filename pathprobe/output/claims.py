@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pathprobe.core.probes import FULL_TTL
 from pathprobe.core.report import Claim, Fact, Hop, Reason
+from pathprobe.output.flows import who_cross
 from pathprobe.output.wording import explain_errno, place
 
 _Facts = Mapping[str, Fact]
@@ -71,6 +72,17 @@ _CLAIMS = {
     Claim.CLOSED_PORTS_SILENT: "{count} of {sent} datagrams to ports that nothing listens on were as silent: this"
     " target does not tell of closed ports, so its silence rules out nothing.",
     Claim.NOT_TRACED: "The path was not traced that far, so there is no telling where they died.",
+    Claim.FLOWS_DIE: "{died} of {of} flows die: {probes} on them came to nothing, while {lived} on others were"
+    " answered.",
+    Claim.SAME_ROUTER: "{who_cross} cross {router} (hop {hop}); of {compared} flows that live and were traced there,"
+    " none does.",
+    Claim.UNSEEN_AT: "Not one of those that die is seen at hop {hop}, where those that live cross {routers}.",
+    Claim.NOTHING_IN_COMMON: "No router that answers is crossed by those that die and by none of those that live.",
+    Claim.DYING_NOT_TRACED: "How far those that die get was not traced.",
+    Claim.PORTS_DIFFER: "A different source port changes the answer: the path branches, or a box on it balances.",
+    Claim.SEVERAL_ROUTERS: "Hop {hop} has several routers: {routers}.",
+    Claim.ECHO_FLOWS: "Linux routers spread echo by addresses only: all echo flows may have gone one way, where TCP"
+    " would branch.",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }
 
@@ -94,6 +106,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "bad": _end(facts, "bad"),
         "errno": explain_errno(str(facts.get("error"))),
         "the_hops": f"Hop {facts.get('hops')}" if facts.get("hop_count") == 1 else f"Hops {facts.get('hops')}",
+        "who_cross": who_cross(facts),
     }
 
 

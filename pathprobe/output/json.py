@@ -110,7 +110,12 @@ def _leg(leg: Leg | None) -> dict[str, Any] | None:
 
 
 def _paths(result: Result) -> list[dict[str, Any]]:
-    """The constant flow's path; null for a hop that did not answer the tested port."""
+    """The constant flows' paths; null for a hop that was not asked, or did not answer the tested port."""
+    if result.paths:
+        return [
+            {"flow": path.flow, "source_port": path.source_port, "state": path.state, "hops": list(path.hops)}
+            for path in result.paths
+        ]
     hops = [row.test.addresses[0] if row.test and row.test.addresses else None for row in result.hops]
     return [{"flow": 0, "source_port": result.source_port, "state": result.verdict.state, "hops": hops}]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
-from pathprobe.output import path_mtu, wording
+from pathprobe.output import flows, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
@@ -34,6 +34,8 @@ def _result(result: Result, *, colour: bool) -> str:
     blocks = [_headline(result, colour=colour)]
     if result.hops:
         blocks += [_path(result), _hops(result)]
+    if flows.are_traced(result.paths):
+        blocks.append(flows.block(result.paths))
     blocks.append(_listed(result))
     return "\n\n".join(blocks)
 
@@ -61,7 +63,7 @@ def _path(result: Result) -> str:
 
 def _break(result: Result) -> int | None:
     location = result.verdict.location
-    if result.verdict.state in (State.OPEN, State.CLOSED) or location.last_good is None:
+    if result.verdict.state in (State.OPEN, State.CLOSED, State.INTERMITTENT) or location.last_good is None:
         return None
     if result.verdict.distance == location.last_good.ttl:
         return None
@@ -103,7 +105,9 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
     if location.device and location.device.ttl == row.ttl and result.verdict.state is not State.OPEN:
         return "<- answered from here"
     if location.first_bad and location.first_bad.ttl == row.ttl and location.device is None:
-        return "<- silent" if wording.is_mute(result) else "<- stops here"
+        if wording.is_mute(result):
+            return "<- silent"
+        return "<- some stop here" if result.verdict.state is State.INTERMITTENT else "<- stops here"
     legs = [leg for leg in (row.test, row.control) if leg]
     farther = any(later.ttl > row.ttl and later.address for later in result.hops)
     if farther and legs and not any(leg.answered for leg in legs):

@@ -20,6 +20,7 @@ from pathprobe.core.report import (
     State,
     Where,
 )
+from pathprobe.output import flows
 
 #: What the kernel's refusals mean to a person (net/ipv4, net/ipv6; ip-route(8)).
 _ERRNO = {
@@ -53,7 +54,7 @@ def finding(result: Result) -> str:
             who = "what the target forwards this port to" if _claims(result, Claim.FORWARDED) else "the target itself"
             return f"{who} refuses: nothing listens there" + _away(verdict.distance)
         case State.INTERMITTENT, _:
-            return "some tries are answered and some die, more than the control loses"
+            return _intermittent(result)
         case State.UNKNOWN, Mechanism.RESET | Mechanism.REJECT:
             return "it was refused, but whether by the target or by a box on the way cannot be told from here"
         case State.OPEN_FILTERED, _:
@@ -103,6 +104,20 @@ def _circle(result: Result) -> str:
 
 def _claims(result: Result, claim: Claim) -> bool:
     return any(reason.claim is claim for reason in result.verdict.reasons)
+
+
+def _intermittent(result: Result) -> str:
+    verdict, location = result.verdict, result.verdict.location
+    flows_die = flows.how_many(verdict)
+    if flows_die is None:
+        return "some tries are answered and some die, more than the control loses"
+    if verdict.mechanism is Mechanism.RESET:
+        return f"{flows_die}: a reset forged by {maker(location)}, in the target's name"
+    if verdict.mechanism in (Mechanism.REJECT, Mechanism.NO_ROUTE):
+        return f"{flows_die}: {_refusal(result)}"
+    if common := flows.in_common(verdict):
+        return f"{flows_die}; {common}"
+    return f"{flows_die}, {_drop(result)}" if location.last_good else flows_die
 
 
 def _open(result: Result) -> str:

@@ -79,6 +79,7 @@ def test_every_command_has_its_help(command: Sequence[str], flag: str) -> None:
     [
         "--json",
         "-w, --write",
+        "--flows",
         "--max-hops",
         "--wait",
         "-i, --interface",
@@ -133,6 +134,10 @@ print(*sorted({"scapy", "asyncio", "netifaces"} & sys.modules.keys()), file=sys.
         (["tcp", "--max-hops", "0", HERE], "1<=x<=60"),
         (["tcp", "--max-hops", "61", HERE], "1<=x<=60"),
         (["tcp", "--max-hops", "many", HERE], "many"),
+        (["tcp", "--flows", "0", HERE], "neither a number from 1 to 64 nor auto"),
+        (["tcp", "--flows", "65", HERE], "neither a number from 1 to 64 nor auto"),
+        (["icmp", "--flows", "all", "127.0.0.1"], "neither a number from 1 to 64 nor auto"),
+        (["tcp", "--flows", "", HERE], "neither a number from 1 to 64 nor auto"),
         (["tcp", "--wait", "0", HERE], "0.01<=x<=60"),
         (["tcp", "--wait", "soon", HERE], "soon"),
         (["tcp", "-w", ".", HERE], "'.' is a directory"),

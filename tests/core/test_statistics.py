@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing, chance_of_split
+from pathprobe.core.statistics import (
+    chance_of_guess,
+    chance_of_next_passing,
+    chance_of_so_many,
+    chance_of_split,
+    flows_to_rule_out,
+)
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
 
@@ -77,3 +83,31 @@ def test_each_loss_more_makes_the_next_success_less_likely() -> None:
 def test_a_guess_hits_one_of_the_tokens_that_are_out() -> None:
     assert chance_of_guess(0) == 0
     assert chance_of_guess(2) == 2 * chance_of_guess(1) == 2**-31
+
+
+@pytest.mark.parametrize(("routers", "flows"), list(enumerate((6, 11, 16, 21, 27, 33, 38, 44, 51, 57), start=2)))
+def test_the_stopping_rule_is_that_of_the_published_table(routers: int, flows: int) -> None:
+    assert flows_to_rule_out(routers) == flows
+
+
+@pytest.mark.parametrize("routers", [2, 3])
+def test_the_stopping_rule_is_what_counting_every_way_to_spread_flows_gives(routers: int) -> None:
+    def missed(flows: int) -> Fraction:
+        ways = list(product(range(routers), repeat=flows))
+        return Fraction(sum(len(set(way)) < routers for way in ways), len(ways))
+
+    flows = flows_to_rule_out(routers)
+    assert missed(flows) < Fraction(1, 20) <= missed(flows - 1)
+
+
+@pytest.mark.parametrize("routers", [-1, 0, 1])
+def test_one_router_cannot_be_ruled_out(routers: int) -> None:
+    with pytest.raises(ValueError, match="there anyway"):
+        flows_to_rule_out(routers)
+
+
+@pytest.mark.parametrize(
+    ("least", "of", "each", "chance"), [(0, 3, 0.5, 1), (1, 3, 0.5, 7 / 8), (3, 3, 0.5, 1 / 8), (1, 16, 0.0, 0)]
+)
+def test_the_chance_of_so_many_is_the_tail_of_the_binomial(least: int, of: int, each: float, chance: float) -> None:
+    assert chance_of_so_many(least, of, each) == pytest.approx(chance)

@@ -15,6 +15,7 @@ OCTETS = st.none() | st.integers(68, 65535)
 PORTS, TIMES = st.integers(0, 65535), st.integers(0, 1 << 63)
 ADDRESSES = st.ip_addresses().map(str)
 
+FLOWS = st.lists(PORTS, max_size=64).map(tuple)
 ASKED = st.builds(
     Asked,
     kind=st.sampled_from(Kind),
@@ -25,9 +26,17 @@ ASKED = st.builds(
     end_ns=TIMES,
     window=st.integers(0, 60_000_000).map(lambda microseconds: microseconds / 1e6),
     mtu=OCTETS,
+    flows=FLOWS,
 )
 ASKING = st.builds(
-    Asking, kind=st.sampled_from(Kind), source=ADDRESSES, target=ADDRESSES, port=PORTS, start_ns=TIMES, mtu=OCTETS
+    Asking,
+    kind=st.sampled_from(Kind),
+    source=ADDRESSES,
+    target=ADDRESSES,
+    port=PORTS,
+    start_ns=TIMES,
+    mtu=OCTETS,
+    flows=FLOWS,
 )
 KEPT_BACK = st.builds(
     KeptBack,
@@ -76,6 +85,10 @@ def test_the_two_notes_of_the_module_s_example_are_ours() -> None:
         A_QUESTION.replace("0.150000", "inf"),
         A_QUESTION.replace("0.150000", "-1"),
         A_QUESTION.replace("asked", "Asked"),
+        A_QUESTION + " flows",
+        A_QUESTION + " flows 40001,",
+        A_QUESTION + " flows many",
+        A_QUESTION + " flows " + ",".join(["40001"] * 65),
         A_LOSS.replace("test", "victim"),
         A_LOSS.replace("ttl 64", "ttl"),
         A_LOSS.replace(" EPERM", ""),

@@ -122,6 +122,24 @@ def test_a_finished_file_that_was_cut_later_gives_a_verdict_or_not_ours(name: st
             assert summary(result)
 
 
+@pytest.mark.parametrize(
+    "name", ["flows-r2-open", "flows-r2-drop-r2b", "flows-r2-reject-r2b-v6", "flows-4-drop-r2c-prerouting"]
+)
+def test_the_file_alone_gives_the_paths_of_the_run(name: str, tmp_path: Path) -> None:
+    one = run(name)
+    (result,) = analyzed(one.octets, tmp_path)
+    assert len(one.result.paths) == one.scenario.flows
+    assert result.paths == one.result.paths
+
+
+@pytest.mark.parametrize("name", ["flows-r2-open", "flows-r2-drop-r2b", "flows-4-drop-r2c"])
+def test_a_run_with_flows_that_was_killed_at_its_end_still_knows_its_flows(name: str, tmp_path: Path) -> None:
+    one = run(name)
+    (result,) = analyzed(one.killed, tmp_path)
+    assert result.verdict.state is one.result.verdict.state
+    assert [path.hops for path in result.paths] == [path.hops for path in one.result.paths]
+
+
 def test_several_targets_in_one_file_keep_their_verdicts(tmp_path: Path) -> None:
     names = ("open", "drop-r2-forward", "local-output-drop", "reset-r1-forward-v6", "echo-open", "local-no-route")
     path = tmp_path / "run.pcapng"

@@ -57,6 +57,13 @@ FACTS: dict[str, Fact] = {
     "interface": "eth0",
     "entries": 65536,
     "most": 65536,
+    "died": 5,
+    "of": 16,
+    "lived": 11,
+    "crossing": 5,
+    "compared": 11,
+    "router": "10.9.2.2",
+    "routers": "10.9.2.2, 10.9.102.2",
 }
 
 
@@ -157,7 +164,12 @@ def test_each_kind_of_verdict_is_one_sentence(combination: str, name: str) -> No
     assert summary(one).startswith(f"{one.target.label} is {state}: ")
 
 
-@pytest.mark.parametrize("name", catalogue.simulable())
+def of_one_flow() -> list[str]:
+    """Where flows are told apart the summary names what they met: see test_flows."""
+    return [name for name in catalogue.simulable() if catalogue.load(name).flows == 1]
+
+
+@pytest.mark.parametrize("name", of_one_flow())
 def test_the_summary_names_the_hops_of_the_verdict_and_no_other(name: str) -> None:
     scenario = catalogue.load(name)
     text = summary(result(name)).removeprefix(result(name).target.label)
