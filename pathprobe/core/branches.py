@@ -81,6 +81,8 @@ def _ports_differ(now: Situation, walks: Walks) -> bool:
     evidence, distance = now.evidence, now.evidence.distance or FULL_TTL
     if walks.best and any(evidence.ends(seen) and not isinstance(seen.outcome, walks.best) for seen in evidence.tests):
         return True
+    if evidence.distance is None and walks.best is None:
+        return False
     met = {min(seen.probe.ttl, distance) for seen in evidence.tests if evidence.got_through(seen)}
     quiet = (seen for seen in evidence.tests if now.is_pending(seen) and now.is_settled(seen, now.quick))
     return any(min(seen.probe.ttl, distance) in met for seen in quiet)
