@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.outcomes import TimeExceeded
-from pathprobe.core.probes import Role
+from pathprobe.core.probes import Flow, Role
 from pathprobe.core.reasons import reason
 from pathprobe.core.report import Claim, Reason
 
@@ -34,17 +34,23 @@ def _mute(evidence: Evidence) -> tuple[Reason, ...]:
 
 
 def _sparing(evidence: Evidence) -> tuple[Reason, ...]:
-    reach = evidence.reached(Role.TEST)
     there = [
         seen
         for seen in evidence.observations
-        if seen.probe.ttl in evidence.responders and (seen.probe.role is Role.CONTROL or seen.probe.ttl <= reach)
+        if seen.probe.ttl in evidence.responders
+        and (seen.probe.role is Role.CONTROL or seen.probe.ttl <= _reach(evidence, seen.probe.flow))
     ]
     silent = tuple(seen for seen in there if evidence.is_silent(seen))
     hops = {seen.probe.ttl for seen in silent}
     asked = tuple(seen for seen in there if seen.probe.ttl in hops)
     answered = sum(isinstance(seen.outcome, TimeExceeded) for seen in asked)
     return _about_hops(Claim.SPARING_HOPS, silent, asked=len(asked), answered=answered)
+
+
+def _reach(evidence: Evidence, flow: Flow) -> int:
+    """The farthest hop that this very flow was seen to reach: another's probes may die where it passes."""
+    steps = (seen for seen in evidence.tests if seen.probe.flow == flow and not seen.probe.is_direct)
+    return max((seen.probe.ttl for seen in steps if evidence.got_through(seen)), default=0)
 
 
 def _lossy(evidence: Evidence) -> tuple[Reason, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pathprobe.core.evidence import Observation
@@ -24,6 +26,12 @@ from tests.core.factories import (
 FULL = 64
 
 
+def another(seen: Observation) -> Observation:
+    """The same on another source port."""
+    flow = replace(seen.probe.flow, source_port=seen.probe.flow.source_port + 1)
+    return replace(seen, probe=replace(seen.probe, flow=flow))
+
+
 @pytest.mark.parametrize(
     ("seen", "right"),
     [
@@ -31,6 +39,7 @@ FULL = 64
         pytest.param([echo(3, silent())], [(Claim.SPARING_HOPS, "3")], id="a hop that answered only once"),
         pytest.param([syn(2, silent()), syn(3, expired())], [(Claim.SPARING_HOPS, "2")], id="to the tested port"),
         pytest.param([syn(2, silent()), syn(3, silent())], [], id="the break is no sparing hop"),
+        pytest.param([syn(3, expired()), another(syn(3, silent()))], [], id="another flow may die where one passes"),
         pytest.param([echo(FULL, silent())], [(Claim.LOSS, None)], id="a control that did not arrive"),
         pytest.param([echo(3, silent()), echo(DISTANCE, silent())], [(Claim.LOSS, None)], id="loss explains both"),
         pytest.param([other(FULL, silent(), port=443)], [], id="a port that is filtered as well is no loss"),
