@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back, kept_back, refusal_of
 from pathprobe.core.forwarding import forwards_at
@@ -70,9 +71,9 @@ class Want:
     flow: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Situation:
-    """The evidence at ``now``, as the rules ask about it."""
+    """The evidence at ``now``, as the rules ask about it: often and of all probes, so what follows is kept."""
 
     question: Question
     evidence: Evidence
@@ -87,21 +88,21 @@ class Situation:
         """Who steps ahead: echo. It is a control, unless echo itself is the question."""
         return (Role.TEST if self.question.kind is Kind.ECHO else Role.CONTROL), Kind.ECHO, None
 
-    @property
+    @cached_property
     def fate_known(self) -> bool:
         """Some probe of the port met its end in a packet: silence elsewhere only completes the picture."""
         return any(self.evidence.ends(seen) for seen in self.evidence.tests)
 
-    @property
+    @cached_property
     def quick(self) -> float:
         return min(grace(self.evidence.round_trips), self.evidence.window)
 
-    @property
+    @cached_property
     def step_wait(self) -> float:
         """Seconds for one step, where each waits for the one before."""
         return self.quick if self.evidence.round_trips else min(self.quick, STEP_WAIT)
 
-    @property
+    @cached_property
     def patience(self) -> float:
         """Seconds that an unanswered probe may still change the verdict."""
         return self.quick if self.fate_known else self.evidence.window
@@ -128,12 +129,12 @@ class Situation:
             and (ttl is None or seen.probe.ttl == ttl)
         ]
 
-    @property
+    @cached_property
     def directs(self) -> list[Observation]:
         """The port's own probes with a full TTL."""
         return [seen for seen in self.evidence.tests if seen.probe.is_direct]
 
-    @property
+    @cached_property
     def test_is_silent(self) -> bool:
         """The port's own probes had their time and nothing came of them."""
         directs = self.directs
@@ -144,12 +145,12 @@ class Situation:
             and all(self.is_settled(seen, self.evidence.window) for seen in directs)
         )
 
-    @property
+    @cached_property
     def died_on_the_way(self) -> bool:
         """The port's own probes left this host, and only then fell silent."""
         return any(self.evidence.is_silent(seen) for seen in self.directs)
 
-    @property
+    @cached_property
     def held_back(self) -> bool:
         """Nothing leaves this host, of whatever kind."""
         directs = [seen for seen in self.evidence.observations if seen.probe.is_direct]
@@ -170,7 +171,7 @@ class Situation:
         """A control that shares its ports with no other probe; echo has none to share."""
         return Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl, fresh=kind is not Kind.ECHO)
 
-    @property
+    @cached_property
     def broken_at(self) -> tuple[int, Kind, int | None] | None:
         """The TTL where the test died and a control did not, and that control; None where there is none.
 
@@ -191,7 +192,7 @@ class Situation:
         flow = min(crossed, key=lambda seen: seen.probe.flow.kind is Kind.UDP).probe.flow
         return crossing, flow.kind, flow.port
 
-    @property
+    @cached_property
     def all_settled(self) -> bool:
         return all(self.is_settled(seen) and self.is_ended(seen) for seen in self.evidence.observations)
 
