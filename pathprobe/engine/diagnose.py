@@ -21,6 +21,7 @@ from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of, suspects_this_host, with_host_facts
 from pathprobe.core.session import Session
 from pathprobe.core.situation import Question
+from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asking
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
@@ -29,7 +30,7 @@ from pathprobe.net.ports import ReservedPorts
 from pathprobe.net.raw import RawNetwork
 from pathprobe.net.routes import NoRoute, Route, lookup
 from pathprobe.wire.craft import Crafter, load_scapy
-from pathprobe.wire.payloads import Payload
+from pathprobe.wire.payloads import Payload, payload_for
 
 #: Source ports for one diagnosis, beside those of its constant flows: every other probe that is meant to
 #: reach the target has its own.
@@ -120,7 +121,10 @@ def simulate(
     session = Session(question, Ledger(target.address), tuple(range(40001, 40001 + _ports_for(question))), rng)
     if recorder:
         recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
-    pump_jumping(Diagnosis(session, session.ledger, network, Crafter(), recorder=recorder), network)
+    pump_jumping(
+        Diagnosis(session, session.ledger, network, Crafter(payloads=_payloads(target, options)), recorder=recorder),
+        network,
+    )
     result = _result(target, session, network.now, network.epoch)
     if recorder:
         result = replace(result, frames=recorder.end_diagnosis(network.epoch, network.now, result))
@@ -128,13 +132,20 @@ def simulate(
 
 
 def _crafter(target: Target, options: Options, mtu: int) -> Crafter:
-    payloads = {target.port: Payload.given(options.payload)} if target.port and options.payload is not None else {}
     now = time.monotonic_ns() // 1_000_000 % (1 << 32)
-    return Crafter(mtu=mtu, timestamp=now, payloads=payloads)
+    return Crafter(mtu=mtu, timestamp=now, payloads=_payloads(target, options))
 
 
 def _result(target: Target, session: Session, now: float, started: float) -> Result:
-    return result_of(target, session.evidence(now), started=started, duration=now, mtu=session.question.mtu)
+    evidence = session.evidence(now)
+    return with_service(result_of(target, evidence, started=started, duration=now, mtu=session.question.mtu))
+
+
+def _payloads(target: Target, options: Options) -> dict[int, Payload]:
+    """What the tested port is asked, if it is UDP: built before the first probe, for that may take a while."""
+    if target.port is None or target.protocol != Kind.UDP:
+        return {}
+    return {target.port: payload_for(target.port) if options.payload is None else Payload.given(options.payload)}
 
 
 def _asking(session: Session, epoch: float) -> Asking:

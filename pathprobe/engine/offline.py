@@ -18,6 +18,7 @@ from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFl
 from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
+from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
@@ -205,5 +206,5 @@ def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) 
         ports=asked.flows,
     )
     target = Target(given=asked.target, address=asked.target, port=asked.port or None, protocol=asked.kind)
-    result = result_of(target, evidence, started=asked.start_ns / 1e9, duration=now, mtu=asked.mtu)
+    result = with_service(result_of(target, evidence, started=asked.start_ns / 1e9, duration=now, mtu=asked.mtu))
     return replace(result, frames=reader.frames)

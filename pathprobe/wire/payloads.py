@@ -31,6 +31,9 @@ _NONCE_NUMBER = int.from_bytes(_NONCE, "big")
 #: A number of four octets that ends in the nonce. Its first octet keeps it positive and of that length in BER.
 _NONCE_IN_FOUR = 0x4A69 << 16 | _NONCE_NUMBER
 
+#: The name of whatever listens on a port that is not in the table.
+UNKNOWN = "unknown"
+
 #: Says who asks, for the operator who finds it in a capture or a log.
 _TEXT = b"pathprobe reachability check "
 
@@ -82,6 +85,14 @@ def payload_for(port: int) -> Payload:
         silent_by_nature=service.silent_by_nature,
         expects=service.expects,
     )
+
+
+def recognise(port: int, octets: bytes) -> Payload | None:
+    """The request that these octets to a port are, whatever their nonce; None when they are none of ours."""
+    payload = payload_for(port)
+    start = payload.nonce_at if payload.nonce_at is not None else len(octets)
+    alike = len(octets) == len(payload.octets) and octets[:start] == payload.octets[:start]
+    return payload if alike and octets[start + 2 :] == payload.octets[start + 2 :] else None
 
 
 def _text() -> bytes:
@@ -597,6 +608,6 @@ _SERVICES = (
     _Service(ports=(64738,), name="mumble", message=_mumble, expects="a Mumble pong"),
 )
 
-_UNKNOWN = _Service(ports=(), name="unknown", message=_text, expects="any answer")
+_UNKNOWN = _Service(ports=(), name=UNKNOWN, message=_text, expects="any answer")
 
 _SERVICE_BY_PORT = {port: service for service in _SERVICES for port in service.ports}

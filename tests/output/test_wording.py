@@ -38,6 +38,8 @@ FACTS: dict[str, Fact] = {
     "hops": "2, 3",
     "hop_count": 2,
     "asked": 5,
+    "name": "dns",
+    "expects": "a DNS answer",
     "answered": 2,
     "good_ttl": 2,
     "good_address": "10.9.2.2",
