@@ -124,7 +124,8 @@ def _is_worth_a_try(walks: Walks, walk: Walk) -> bool:
     if walk in walks.living or walks.is_refused(walk):
         return False
     asked = len(walk.directs)
-    return not asked or (walks.best is not None and asked < min(walks.tries_needed, MOST_TRIES))
+    # Where so many are lost that no number of tries would do, there is no use in them.
+    return not asked or (walks.best is not None and (asked < TRIES or asked < walks.tries_needed <= MOST_TRIES))
 
 
 def _without_repeats(walks: Walks) -> list[Walk]:

@@ -14,6 +14,9 @@ TTL_COINCIDENCE = 30
 #: Loss that strikes test and control alike must be less likely than this before a difference is believed.
 ENOUGH = 0.05
 
+#: Rates are worked out as exactly as this.
+_DIGIT = 0.001
+
 #: The same before a verdict is given that loss alone might fake: there one looks again and again, and each look is
 #: a chance to be wrong.
 CERTAIN = 0.005
@@ -39,6 +42,16 @@ def chance_of_split(test_passed: int, test_sent: int, control_passed: int, contr
 def chance_of_so_many(least: int, of: int, each: float) -> float:
     """The probability that ``least`` or more of ``of`` things happen that have the chance ``each`` (binomial tail)."""
     return sum(comb(of, k) * each**k * (1 - each) ** (of - k) for k in range(least, of + 1))
+
+
+def most_likely_at_most(happened: int, of: int) -> float:
+    """The highest rate under which so few happen in one of twenty cases (Clopper and Pearson, 1934); 3 digits."""
+    low, high = happened / of if of else 0.0, 1.0
+    while high - low > _DIGIT:
+        rate = (low + high) / 2
+        few = sum(comb(of, k) * rate**k * (1 - rate) ** (of - k) for k in range(happened + 1))
+        low, high = (rate, high) if few > ENOUGH else (low, rate)
+    return high
 
 
 def flows_to_rule_out(routers: int) -> int:

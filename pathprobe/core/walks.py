@@ -20,13 +20,13 @@ from functools import cached_property
 from pathprobe.core.evidence import Evidence, Observation, refusal_of
 from pathprobe.core.outcomes import Answered, Reset, TimeExceeded
 from pathprobe.core.probes import FULL_TTL, Role
-from pathprobe.core.statistics import CERTAIN
+from pathprobe.core.statistics import CERTAIN, most_likely_at_most
 
 #: A flow that is silent so often, while others pass, dies; more often where packets are lost.
 TRIES = 3
 
 #: A flow that may still be lost by chance after so many tries is left unsure.
-MOST_TRIES = 12
+MOST_TRIES = 16
 
 _Seen = tuple[Observation, ...]
 
@@ -131,8 +131,8 @@ class Walks:
     def loss(self) -> float:
         """How often a packet is lost that nobody stops, by the flows that live and the controls.
 
-        Rather too high (two losses and two passes are added: Agresti and Coull, 1998): a run of luck must not turn
-        the one flow that had none into a dead one.
+        Rather too high (two losses and two passes are added: Agresti and Coull, 1998; where losses were seen, the
+        highest rate that they may come from): a run of luck must not turn the one flow that had none into a dead one.
         """
         evidence = self.evidence
         directs = [seen for seen in evidence.controls if seen.probe.is_direct]
@@ -140,7 +140,7 @@ class Walks:
         trials = [seen for seen in directs if seen.probe.flow.label in working]
         trials += [*self.others_living, *(seen for walk in self.living for seen in walk.directs)]
         lost, passed = sum(map(evidence.is_silent, trials)), sum(map(evidence.passes, trials))
-        return (lost + 2) / (lost + passed + 4)
+        return most_likely_at_most(lost, lost + passed) if lost else 2 / (passed + 4)
 
     @cached_property
     def tries_needed(self) -> int:
