@@ -187,8 +187,7 @@ def paths_of(evidence: Evidence) -> tuple[Path, ...]:
     walks = Walks(evidence)
     if len(walks.all) < 2:
         return ()
-    last = max((ttl for walk in walks.all for ttl in _hops(walk)), default=0)
-    last = last if evidence.distance is None else evidence.distance
+    last = walks.distance or max((ttl for walk in walks.all for ttl in _hops(walk)), default=0)
     return tuple(
         Path(
             flow=walk.number,
@@ -202,7 +201,7 @@ def paths_of(evidence: Evidence) -> tuple[Path, ...]:
 
 
 def _address(walks: Walks, walk: Walk, ttl: int) -> str | None:
-    if ttl == walks.evidence.distance and walk in walks.living:
+    if ttl == walks.distance and walk in walks.living:
         return walks.evidence.target
     return walks.crossed(walk, ttl)
 

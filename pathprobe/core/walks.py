@@ -151,6 +151,12 @@ class Walks:
         return tries
 
     @cached_property
+    def distance(self) -> int | None:
+        """How far the target is: as the control says, or where there is none the nearest step that it answered."""
+        reached = (seen.probe.ttl for walk in self.all for seen in walk.seen if self.evidence.passes(seen))
+        return self.evidence.distance or min((ttl for ttl in reached if ttl < FULL_TTL), default=None)
+
+    @cached_property
     def steps(self) -> _Seen:
         """What was sent on further constant flows to learn their way."""
         return tuple(seen for walk in self.all if walk.number for seen in walk.seen if not seen.probe.is_direct)

@@ -126,3 +126,4 @@ def test_echo_varies_its_identifier() -> None:
     assert {probe.flow.source_port for probe in held.probes} == set(held.session.constant)
     assert len(held.session.constant) == 4
     assert all(probe.token >> 16 == probe.flow.source_port for probe in held.probes)
+    assert Walks(held.evidence).distance == DISTANCE
