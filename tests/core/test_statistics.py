@@ -15,6 +15,7 @@ from pathprobe.core.statistics import (
     chance_of_so_many,
     chance_of_split,
     flows_to_rule_out,
+    most_likely_at_most,
 )
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=100)
@@ -111,3 +112,18 @@ def test_one_router_cannot_be_ruled_out(routers: int) -> None:
 )
 def test_the_chance_of_so_many_is_the_tail_of_the_binomial(least: int, of: int, each: float, chance: float) -> None:
     assert chance_of_so_many(least, of, each) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize(
+    ("happened", "of", "right"),
+    [
+        (0, 1, 0.95),  # 1 - 0.05 ** (1 / 1)
+        (0, 10, 0.2589),  # 1 - 0.05 ** (1 / 10)
+        (1, 10, 0.3942),  # tables of the binomial distribution, one-sided 95 %
+        (5, 10, 0.7776),
+        (10, 10, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_the_highest_rate_is_the_one_of_the_tables(happened: int, of: int, right: float) -> None:
+    assert most_likely_at_most(happened, of) == pytest.approx(right, abs=0.002)
