@@ -71,8 +71,8 @@ _CLAIMS = {
     " were this port closed, the target would have said so. That rules out closed, not open and silent, nor dropped.",
     Claim.CLOSED_PORTS_SILENT: "{count} of {sent} datagrams to ports that nothing listens on were as silent: this"
     " target does not tell of closed ports, so its silence rules out nothing.",
-    Claim.ASKED_AS_CLIENT: "Each datagram was a client's request ({name}): a server that serves this host answers with"
-    " {expects}.",
+    Claim.ASKED_AS_CLIENT: "Each datagram was a client's request ({name}), to which a server that serves this host"
+    " sends {expects}.",
     Claim.ASKED_IN_TEXT: "No service is known for this port, so plain text was sent; --payload sends a request of"
     " your own.",
     Claim.SILENT_BY_NATURE: "A working service ({name}) does not answer strangers either: its silence is no fault.",

@@ -84,6 +84,8 @@ def _mute(result: Result) -> str:
     location = result.verdict.location
     if location.where is Where.LOCAL:
         return "silent, on this host itself"
+    if location.last_good is None or location.last_good.ttl == 0:
+        return "silent"
     return f"silent behind {place(location.last_good)}"
 
 
