@@ -26,6 +26,11 @@ def target_hop(evidence: Evidence, origin: Origin) -> Hop | None:
     return Hop(ttl=ttl, address=evidence.target) if ttl < FULL_TTL else None
 
 
+def target_of_controls(evidence: Evidence) -> Hop | None:
+    """The target as a hop, as far as the controls say."""
+    return None if evidence.distance is None else Hop(ttl=evidence.distance, address=evidence.target)
+
+
 def refusing_target(evidence: Evidence, origin: Origin) -> Location:
     """The target itself refused by an ICMP error, which names it."""
     hop = target_hop(evidence, origin)

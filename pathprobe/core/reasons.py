@@ -128,6 +128,11 @@ def about_origin(evidence: Evidence, origin: Origin) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
+def tapped(seen: _Seen) -> tuple[Reason, ...]:
+    """The target answered as well, only later."""
+    return (reason(Claim.TAPPED, seen),) if seen else ()
+
+
 def forwarding(evidence: Evidence) -> tuple[Reason, ...]:
     """The target hands the port on: what its TTL shows beside an answer or a silence."""
     seen = forwarded(evidence)

@@ -109,6 +109,7 @@ class Claim(StrEnum):
     LOSS = "loss"
     EARLY_ANSWER = "early-answer"
     NEARER_REPLY = "nearer-reply"
+    TAPPED = "tapped"
     SAME_DISTANCE = "same-distance"
     SAME_BOTH_WAYS = "same-both-ways"
     NO_COMPARISON = "no-comparison"

@@ -204,14 +204,18 @@ def _closed(evidence: Evidence) -> Verdict | None:
     if origin.by_target is None:
         location = Location(where=Where.UNKNOWN, last_good=places.reached(evidence))
         return _verdict(evidence, State.UNKNOWN, mechanism, location, chance=origin.chance, reasons=reasons)
+    location, tapped = places.box(evidence, origin), _got_past(seen)
+    if tapped:
+        location = replace(location, last_good=places.target_of_controls(evidence), first_bad=None)
+    passed = (*because.control_passed(evidence), *because.tapped(tapped))
     return _verdict(
-        evidence,
-        State.FILTERED,
-        mechanism,
-        places.box(evidence, origin),
-        chance=origin.chance,
-        reasons=(*reasons[1:], *because.control_passed(evidence)),
+        evidence, State.FILTERED, mechanism, location, chance=origin.chance, reasons=(*reasons[1:], *passed)
     )
+
+
+def _got_past(forged: _Seen) -> _Seen:
+    """The probes that the target answered too: who forged the other answer only listens in on them."""
+    return tuple(one for one in forged if any(isinstance(other, Answered) for other in one.also))
 
 
 def _refused(evidence: Evidence) -> Verdict | None:

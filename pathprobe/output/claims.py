@@ -37,6 +37,7 @@ _CLAIMS = {
     " reached with that.",
     Claim.NEARER_REPLY: "The answer came back over {back} hops, judging by its TTL; the target's own answers ({kinds})"
     " come over {usual}.",
+    Claim.TAPPED: "The target answered {probes} too, only later: the forger lets packets pass and is faster (a tap).",
     Claim.SAME_DISTANCE: "The answer came back over {back} hops, judging by its TTL, as the target's other answers do"
     " ({kinds}).",
     Claim.SAME_BOTH_WAYS: "It took a TTL of {ttl} to draw the answer, which came back over {back} hops, judging by its"
