@@ -13,6 +13,7 @@ give the honest send time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TypedDict
 
 from pathprobe.core.evidence import Observation
@@ -96,7 +97,8 @@ class _Entry:
         if self.departure is None:
             self.seen, self.sent, self.departure = True, now, packet
         if packet.ttl < self.departure.ttl:
-            self.returned = True
+            # A datagram of another program may share an IP-ID and a port; it does not carry the same.
+            self.returned = self.returned or packet.transport == self.departure.transport
         else:
             self.left_by = _with(self.left_by, interface)
 
@@ -213,10 +215,15 @@ class Ledger:
         return self._answered(entry, packet, now) if TcpFlags.SYN in segment.flags else None
 
     def _likeliest(self, datagram: Udp) -> _Entry | None:
-        """The datagram that a UDP answer is to: of those still out the one that goes farthest, the last of these."""
+        """The datagram that a UDP answer is to: of those still out the one that goes farthest, the last of these.
+
+        What comes after an answer, and nothing was asked since, is that answer once more or its next part.
+        """
         sent = [self._entries[probe.id] for probe in self._register.sent_from(datagram.destination_port)]
-        open_ones = [entry for entry in sent if entry.outcome is None]
-        return max(open_ones or sent, key=lambda entry: (entry.probe.ttl, entry.sent), default=None)
+        answered = [entry for entry in sent if isinstance(entry.outcome, Answered)]
+        last = max(map(_answered_at, answered), default=-inf)
+        open_ones = [entry for entry in sent if entry.outcome is None and entry.sent >= last]
+        return max(open_ones or answered or sent, key=lambda entry: (entry.probe.ttl, entry.sent), default=None)
 
     def _answered(self, entry: _Entry | None, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:
         return (entry, Answered(**_reply(entry, packet, now))) if entry else None
@@ -245,6 +252,10 @@ class Ledger:
 
 def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return names if not name or name in names else (*names, name)
+
+
+def _answered_at(entry: _Entry) -> float:
+    return entry.outcome.received if isinstance(entry.outcome, Answered) else -inf
 
 
 def _outweighs(new: Outcome, old: Outcome) -> bool:

@@ -7,9 +7,9 @@ an answer of the target         TCP: the acknowledged sequence and both ports; e
                                 sequence; UDP: the port it was sent from, whatever port the answer has
 an ICMP error's quote           the 32-bit word at transport offset 4, for UDP its 16 bits of checksum and one
                                 of the ports; where a box rewrote that word, the IP-ID and the ports (one of
-                                them for UDP, whose checksum a NAT always rewrites); for UDP without IP-ID
-                                (IPv6), both ports of a flow that carried no other probe
-our own packet, leaving         the same as a quote, with nothing rewritten
+                                them for UDP, whose checksum a NAT always rewrites)
+our own packet, leaving         the same as a quote, with nothing rewritten; a datagram that has neither IP-ID nor
+                                room for a token by both ports of a flow that carried no other probe
 ==============================  ===========================================================================
 
 A stranger can forge an ICMP error, but would have to guess 32 bits of ours. So a sequence number needs no port
@@ -62,7 +62,7 @@ class Register:
                 return self._by_token.get((Kind.ECHO, echo.identifier << 16 | echo.sequence))
             case Udp() as datagram:
                 ports = datagram.source_port, datagram.destination_port
-                return self._udp(packet.identification, datagram.checksum, ports)
+                return self._udp(packet.identification, datagram.checksum, ports) or self._alone(ports)
         return None
 
     def ended_by(self, reset: Tcp) -> Probe | None:
@@ -108,8 +108,10 @@ class Register:
         if probe := self._identified(Kind.UDP, identification, ports):
             return probe
         probe = self._by_token.get((Kind.UDP, checksum))
-        if probe and _shares_a_port(probe, ports):
-            return probe
+        return probe if probe and _shares_a_port(probe, ports) else None
+
+    def _alone(self, ports: tuple[int, int]) -> Probe | None:
+        """The datagram that leaves from a port of its own: this host's other programs can not send from there."""
         alone = [one for one in self.sent_from(ports[0]) if one.flow.destination_port == ports[1]]
         return alone[0] if len(alone) == 1 else None
 

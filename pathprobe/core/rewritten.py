@@ -7,6 +7,7 @@ is left must still be more than a stranger's packet has by accident:
 =======  ===================================================================================================
 SYN, v4  the IP-ID, and the TCP timestamp: 48 bits, the timestamp being this run's own
 SYN, v6  both ports, of a flow that carried no other probe, and the timestamp
+UDP, v6  both ports, of a flow that carried no other probe, and the checksum or what was carried
 echo     the sequence number, and in IPv4 the IP-ID; in IPv6 the destination and what was carried, of
          which the first two octets differ from probe to probe (wire.craft)
 =======  ===================================================================================================
@@ -16,18 +17,29 @@ All of it is held against the packet as it was seen to leave.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pathprobe.core.packets import Packet, Protocol, Quote
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.quotes import tcp_options
 from pathprobe.core.tcp_options import TIMESTAMPS
 
-_ECHO_HEADER = 8
-#: Octets of an echo's payload that a quote must hold to be recognised by them.
+#: Octets of an echo's header, and of UDP's.
+_HEADER = 8
+#: Octets of a payload that a quote must hold to be recognised by them.
 _PAYLOAD_ENOUGH = 16
 
-_KINDS: dict[int, Kind] = {Protocol.TCP: Kind.TCP, Protocol.ICMP: Kind.ECHO, Protocol.ICMPV6: Kind.ECHO}
+_UDP_CHECKSUM = slice(6, 8)
+
+_KINDS: dict[int, Kind] = {
+    Protocol.TCP: Kind.TCP,
+    Protocol.UDP: Kind.UDP,
+    Protocol.ICMP: Kind.ECHO,
+    Protocol.ICMPV6: Kind.ECHO,
+}
+
+
+_Departed = list[tuple[Probe, Packet]]
 
 
 def unmask(quote: Quote, departed: Iterable[tuple[Probe, Packet]]) -> Probe | None:
@@ -36,11 +48,11 @@ def unmask(quote: Quote, departed: Iterable[tuple[Probe, Packet]]) -> Probe | No
     if kind is None or quote.word is None:
         return None
     candidates = [(probe, packet) for probe, packet in departed if probe.flow.kind is kind]
-    alike = _alike_syns(quote, candidates) if kind is Kind.TCP else _alike_echoes(quote, candidates)
+    alike = _ALIKE[kind](quote, candidates)
     return alike[0] if len(alike) == 1 else None
 
 
-def _alike_syns(quote: Quote, candidates: list[tuple[Probe, Packet]]) -> list[Probe]:
+def _alike_syns(quote: Quote, candidates: _Departed) -> list[Probe]:
     stamp = _timestamp(quote)
     if stamp is None:
         return []
@@ -52,13 +64,29 @@ def _alike_syns(quote: Quote, candidates: list[tuple[Probe, Packet]]) -> list[Pr
     ]
 
 
-def _alike_echoes(quote: Quote, candidates: list[tuple[Probe, Packet]]) -> list[Probe]:
+def _alike_echoes(quote: Quote, candidates: _Departed) -> list[Probe]:
     return [
         probe
         for probe, packet in candidates
         if probe.token & 0xFFFF == (quote.word or 0) & 0xFFFF
         and (_same_identification(quote, packet) if quote.version == 4 else _same_payload(quote, packet))
     ]
+
+
+def _alike_datagrams(quote: Quote, candidates: _Departed) -> list[Probe]:
+    """In IPv4 the IP-ID tells: core.register knows it."""
+    own = [(probe, packet) for probe, packet in candidates if _same_ports(quote, probe)]
+    if quote.version == 4 or len(own) != 1:
+        return []
+    probe, packet = own[0]
+    return [probe] if _same_checksum(quote, packet) or _same_payload(quote, packet) else []
+
+
+_ALIKE: dict[Kind, Callable[[Quote, _Departed], list[Probe]]] = {
+    Kind.TCP: _alike_syns,
+    Kind.UDP: _alike_datagrams,
+    Kind.ECHO: _alike_echoes,
+}
 
 
 def _timestamp(head: Packet | Quote) -> bytes | None:
@@ -74,7 +102,11 @@ def _same_ports(quote: Quote, probe: Probe) -> bool:
     return (quote.first, quote.second) == (probe.flow.source_port, probe.flow.destination_port)
 
 
+def _same_checksum(quote: Quote, packet: Packet) -> bool:
+    return quote.transport[_UDP_CHECKSUM] == packet.transport[_UDP_CHECKSUM] != b""
+
+
 def _same_payload(quote: Quote, packet: Packet) -> bool:
-    payload = quote.transport[_ECHO_HEADER:]
-    sent = packet.transport[_ECHO_HEADER : _ECHO_HEADER + len(payload)]
+    payload = quote.transport[_HEADER:]
+    sent = packet.transport[_HEADER : _HEADER + len(payload)]
     return len(payload) >= _PAYLOAD_ENOUGH and payload == sent and quote.destination == packet.destination
