@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathprobe.core.evidence import Observation, hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
 from pathprobe.core.loops import is_loop
-from pathprobe.core.outcomes import Reply
+from pathprobe.core.outcomes import Reply, Unreachable
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import GAP, Situation, Want
 from pathprobe.core.statistics import CERTAIN, chance_of_split
@@ -155,7 +155,8 @@ def _bounding_hops(now: Situation) -> range:
 def _refusing_hop(now: Situation) -> int | None:
     """The hop of the box that refuses the port or answers in the target's name, as far as it is known."""
     evidence = now.evidence
-    for seen in (*evidence.tests, *evidence.controls):
+    told = (seen for seen in evidence.controls if isinstance(seen.outcome, Unreachable))
+    for seen in (*evidence.tests, *told):
         refusal = refusal_of(seen.outcome)
         if refusal and refusal.source not in (evidence.target, evidence.source):
             return evidence.hop_of(refusal.source) or hops_back(refusal.ttl)

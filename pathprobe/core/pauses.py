@@ -46,6 +46,7 @@ def pauses(now: Situation) -> Iterator[Pause]:
     if not now.test_is_silent or not now.all_settled:
         return
     yield from _neighbour_lookup(now)
+    yield from _refused_controls(now)
     started = min(seen.sent for seen in now.evidence.observations)
     if now.died_on_the_way and not now.has_passed(started + LONGEST_PATIENCE):
         yield from _limited_hops(now)
@@ -70,6 +71,19 @@ def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
     again = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
     if again < end - evidence.window:
         yield Pause(again, (now.test(FULL_TTL, fresh=True),))
+
+
+def _refused_controls(now: Situation) -> Iterator[Pause]:
+    """A router told the controls why they get nowhere, and may have had no word to spare for the port: once more.
+
+    Which packet gets there first is chance: the control's may have overtaken the port's own.
+    """
+    evidence = now.evidence
+    if evidence.control_reaches_target or len(now.directs) > 1 or not now.died_on_the_way:
+        return
+    if any(refusal_of(seen.outcome) for seen in evidence.controls):
+        due = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
+        yield Pause(due, (now.test(FULL_TTL, fresh=True),))
 
 
 def _limited_hops(now: Situation) -> Iterator[Pause]:

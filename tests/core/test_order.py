@@ -14,6 +14,7 @@ from pathprobe.core.ledger import Ledger, Match
 from pathprobe.core.outcomes import Answered, Outcome, Silent
 from pathprobe.core.packets import IcmpError, Packet, Quote
 from pathprobe.core.probes import Kind, Probe
+from pathprobe.core.report import Mechanism, State
 from tests.core.conversation import Network, is_echo, road, talk
 from tests.core.factories import (
     STRANGER,
@@ -174,3 +175,29 @@ def test_only_what_left_has_come_back(payload: bytes, came_back: bool) -> None:
     ledger.read(ours, 0.0)
     ledger.read(replace(ours, ttl=1, transport=payload or ours.transport), 0.1)
     assert [seen.returned for seen in ledger.observations(1.0)] == [came_back]
+
+
+# ---- who spends a router's last words
+
+
+def test_a_port_that_was_overtaken_by_its_controls_still_hears_why() -> None:
+    """The router has two answers to spare, and the echoes get there first."""
+    spent: list[Probe] = []
+
+    def network(probe: Probe) -> Outcome | None:
+        if is_echo(probe) and len(spent) < 2:
+            spent.append(probe)
+            return rejected(router(1))
+        rested = len(spent) == 2 and not is_echo(probe) and probe.is_direct and probe.attempt > 1
+        return rejected(router(1)) if rested else None
+
+    verdict = talk(network).verdict
+    assert (verdict.state, verdict.mechanism) == (State.FILTERED, Mechanism.REJECT)
+    assert verdict.location.device
+    assert verdict.location.device.address == router(1)
+
+
+def test_a_silent_port_is_asked_once_more_where_controls_are_refused_and_no_more() -> None:
+    asked = talk(lambda probe: rejected(router(1)) if is_echo(probe) else None)
+    assert len([one for one in asked.probes if one.role == "test" and one.is_direct]) == 2
+    assert asked.ended < 6
