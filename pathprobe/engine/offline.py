@@ -36,6 +36,7 @@ class _Seen:
     time_ns: int
     packet: Packet
     interface: str
+    incoming: bool
 
 
 def analyze(path: Path) -> tuple[Result, ...]:
@@ -63,7 +64,8 @@ def _packets(capture: Capture) -> Iterator[_Seen]:
             continue
         packet = dissect(captured.octets)
         if not isinstance(packet, Malformed):
-            yield _Seen(number, captured.time_ns, packet, captured.interface)
+            incoming = captured.outgoing is False
+            yield _Seen(number, captured.time_ns, packet, captured.interface, incoming)
 
 
 def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_Seen]) -> Asked | None:
@@ -110,7 +112,7 @@ class _Reader:
 
     def take(self, one: _Seen) -> None:
         now = self._seconds(one.time_ns)
-        probed = _probed(one.packet)
+        probed = None if one.incoming else _probed(one.packet)  # what comes in for the target is another host's
         if probed and one.packet.destination == self.asked.target and self._is_new(one.packet, *probed):
             kind, source_port, port, token = probed
             identification, size = one.packet.identification or 0, self._size(one.packet)
