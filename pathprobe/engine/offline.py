@@ -112,7 +112,7 @@ class _Reader:
 
     def take(self, one: _Seen) -> None:
         now = self._seconds(one.time_ns)
-        probed = None if one.incoming else _probed(one.packet)  # what comes in for the target is another host's
+        probed = None if self._is_anothers(one) else _probed(one.packet)
         if probed and one.packet.destination == self.asked.target and self._is_new(one.packet, *probed):
             kind, source_port, port, token = probed
             identification, size = one.packet.identification or 0, self._size(one.packet)
@@ -120,6 +120,10 @@ class _Reader:
         reading = self.ledger.read(one.packet, now, one.interface)
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
+
+    def _is_anothers(self, one: _Seen) -> bool:
+        """It comes in, and not from us: on loopback our own packets do."""
+        return one.incoming and one.packet.source != self.asked.source
 
     def _is_new(self, packet: Packet, kind: Kind, source_port: int, _: int, token: int) -> bool:
         """Not the second sight of a packet: its token was not seen before, with what else tells UDP probes apart."""

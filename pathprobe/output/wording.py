@@ -178,8 +178,9 @@ def _drop(result: Result) -> str:
     verdict, location = result.verdict, result.verdict.location
     good, bad = place(location.last_good), place(location.first_bad)
     if verdict.state is State.UNREACHABLE and location.where is not Where.LOCAL:
-        if _claims(result, Claim.CONTROL_REFUSED):
-            return f"nothing comes back from beyond {good} for this port, and others are refused: see why"
+        told = next((one.facts for one in verdict.reasons if one.claim is Claim.CONTROL_REFUSED), None)
+        if told:
+            return f"nothing sent to it comes back from beyond {good}, and {told['source']} refuses the control"
         return f"nothing of any kind comes back from beyond {good}"
     match location.where:
         case Where.LOCAL if location.direction is Direction.RETURN:
