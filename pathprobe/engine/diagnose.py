@@ -97,6 +97,7 @@ async def diagnose(
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
             await pump(diagnosis, network, interrupted)
             result = _result(target, session, network.now, started)
+            result = replace(result, complete=not interrupted.is_set())
             if suspects_this_host(result):
                 result = with_host_facts(result, _host_facts(result, route))
             if recorder:

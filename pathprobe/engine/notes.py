@@ -7,7 +7,7 @@ They stand as comments on the interface statistics, one line each, written and r
     asked tcp 10.9.1.9 10.0.0.5 8080 from 1780000000000000000 until 1780000000600000000 window 0.1500 flows 40038,40037
     not-sent EPERM test tcp 40001 8080 ttl 64 token 305419896 at 1780000000100000000
 Where the path's MTU was asked for, what was asked and what one began with follows: `` mtu 1500``; a probe
-of a size of its own that was kept back says that: `` size 1500``.
+of a size of its own that was kept back says that: `` size 1500``. What was interrupted ends with `` interrupted``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathprobe.core.probes import Kind, Role
 class Asked:
     """One question; times in nanoseconds since 1970, window in seconds, port 0 for echo, mtu in octets.
 
-    ``flows``: the source ports or identifiers of its constant flows.
+    ``flows``: the source ports or identifiers of its constant flows. ``complete``: it was not interrupted.
     """
 
     kind: Kind
@@ -37,12 +37,13 @@ class Asked:
     window: float
     mtu: int | None = None
     flows: tuple[int, ...] = ()
+    complete: bool = True
 
     def __str__(self) -> str:
         return (
             f"asked {self.kind} {self.source} {self.target} {self.port}"
             f" from {self.start_ns} until {self.end_ns} window {self.window:.6f}"
-            f"{_octets('mtu', self.mtu)}{_flows(self.flows)}"
+            f"{_octets('mtu', self.mtu)}{_flows(self.flows)}{'' if self.complete else ' interrupted'}"
         )
 
 
@@ -93,7 +94,9 @@ Note = Asked | Asking | KeptBack
 _MORE = r"(?: mtu (\d{1,5}))?(?: flows (\d{1,5}(?:,\d{1,5}){0,63}))?"
 
 _ASKED = re.compile(
-    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})" + _MORE
+    r"asked (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20}) until (\d{1,20}) window (\d{1,9}\.\d{6})"
+    + _MORE
+    + "( interrupted)?"
 )
 _ASKING = re.compile(r"asking (tcp|udp|icmp) (\S+) (\S+) (\d{1,5}) from (\d{1,20})" + _MORE)
 _KEPT_BACK = re.compile(
@@ -127,7 +130,7 @@ def _octets(name: str, number: int | None) -> str:
 def read_note(text: str) -> Note | None:
     """A line of ours; None for anybody else's comment, or one that was damaged."""
     if found := _ASKED.fullmatch(text):
-        kind, source, target, port, start, end, window, mtu, flows = found.groups()
+        kind, source, target, port, start, end, window, mtu, flows, interrupted = found.groups()
         if not (_is_address(source) and _is_address(target)):
             return None
         return Asked(
@@ -140,6 +143,7 @@ def read_note(text: str) -> Note | None:
             window=float(window),
             mtu=int(mtu) if mtu else None,
             flows=_numbers(flows),
+            complete=interrupted is None,
         )
     if found := _ASKING.fullmatch(text):
         kind, source, target, port, start, mtu, flows = found.groups()

@@ -185,4 +185,5 @@ def _asked(result: Result, start_ns: int, end_ns: int) -> Asked:
         window=result.window,
         mtu=result.mtu,
         flows=result.ports,
+        complete=result.complete,
     )

@@ -27,6 +27,7 @@ ASKED = st.builds(
     window=st.integers(0, 60_000_000).map(lambda microseconds: microseconds / 1e6),
     mtu=OCTETS,
     flows=FLOWS,
+    complete=st.booleans(),
 )
 ASKING = st.builds(
     Asking,
