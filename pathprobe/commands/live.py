@@ -88,8 +88,9 @@ def run(
 def _check_vantage(interface: str | None, source: str | None, targets: Sequence[Target]) -> str | None:
     """The source in its canonical form; raises CannotProbe for one that cannot be, or no such interface."""
     known = netifaces.interfaces()
-    if interface is not None and interface not in known:
-        raise CannotProbe(f"there is no interface {interface!r} here; there are {', '.join(known)}")
+    for name in (interface, *(target.zone for target in targets)):
+        if name is not None and name not in known:
+            raise CannotProbe(f"there is no interface {name!r} here; there are {', '.join(known)}")
     if source is None:
         return None
     try:

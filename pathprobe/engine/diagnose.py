@@ -76,8 +76,7 @@ async def diagnose(
     progress: Progress | None = None,
 ) -> tuple[Result, Route | None]:
     """Ask about one target, live. Raises PermissionError without CAP_NET_RAW, OSError for a bad source or interface."""
-    if target.zone and not options.interface:
-        options = replace(options, interface=target.zone)
+    options = _through_zone(target, options)
     route = _route(target, options)
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
@@ -172,7 +171,12 @@ def _route(target: Target, options: Options) -> Route | None:
 
 def require_one_host(target: Target, options: Options) -> None:
     """Raises NotOneHost for what the kernel takes for a broadcast address; sends nothing."""
-    _route(target, options)
+    _route(target, _through_zone(target, options))
+
+
+def _through_zone(target: Target, options: Options) -> Options:
+    """A link-local target is on the link that its zone names, unless an interface is named beside it."""
+    return replace(options, interface=target.zone) if target.zone and not options.interface else options
 
 
 def other_way(target: Target, options: Options) -> Route | NoRoute | None:
@@ -180,6 +184,7 @@ def other_way(target: Target, options: Options) -> Route | NoRoute | None:
 
     The kernel routes a raw socket's packets without a look at their ports (raw_sendmsg in net/ipv4/raw.c).
     """
+    options = _through_zone(target, options)
     echo = Protocol.ICMPV6 if ":" in target.address else Protocol.ICMP
     protocol = {Kind.TCP: Protocol.TCP, Kind.UDP: Protocol.UDP, Kind.ECHO: echo}[Kind(target.protocol)]
     try:

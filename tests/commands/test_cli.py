@@ -200,6 +200,7 @@ def test_an_unknown_network_is_answered_with_the_one_that_was_meant(command: str
         (["tcp", "-6", HERE], "127.0.0.1 is an IPv4 address and -6 was asked for"),
         (["tcp", HERE, "nohost.invalid:80"], "cannot resolve nohost.invalid: "),
         (["tcp", "-i", "nosuch0", HERE], "there is no interface 'nosuch0' here; there are "),
+        (["tcp", HERE, "[fe80::1%nosuch0]:9"], "there is no interface 'nosuch0' here; there are "),
         (["tcp", "-s", "192.0.2.1", HERE], "192.0.2.1 is not an address of this host"),
         (["tcp", "-s", "here", HERE], "here is not an address of this host"),
         (["analyze", "no-such-file.pcapng"], "cannot read no-such-file.pcapng: No such file or directory"),
