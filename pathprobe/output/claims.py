@@ -35,12 +35,12 @@ _CLAIMS = {
     Claim.LOSS: "Packets get lost on the way: {count} of {sent} control probes to the target drew no answer.",
     Claim.EARLY_ANSWER: "{probes} drew the answer from TTL {ttl} on; the target is {distance} hops away and cannot be"
     " reached with that.",
-    Claim.NEARER_REPLY: "The answer came back over {back} hops, judging by its TTL; the target's own answers ({kinds})"
+    Claim.NEARER_REPLY: "The answer came back over {hops_back}, judging by its TTL; the target's own answers ({kinds})"
     " come over {usual}.",
     Claim.TAPPED: "The target answered {probes} too, only later: the forger lets packets pass and is faster (a tap).",
-    Claim.SAME_DISTANCE: "The answer came back over {back} hops, judging by its TTL, as the target's other answers do"
+    Claim.SAME_DISTANCE: "The answer came back over {hops_back}, judging by its TTL, as the target's other answers do"
     " ({kinds}).",
-    Claim.SAME_BOTH_WAYS: "It took a TTL of {ttl} to draw the answer, which came back over {back} hops, judging by its"
+    Claim.SAME_BOTH_WAYS: "It took a TTL of {ttl} to draw the answer, which came back over {hops_back}, judging by its"
     " TTL: one and the same distance.",
     Claim.NO_COMPARISON: "The target answers nothing else, so there is nothing to compare this answer with.",
     Claim.NOT_SENT: "The kernel refused {probes}: {error}, {errno}.",
@@ -110,6 +110,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "past": f"hop {facts['hop']}" if facts.get("hop") else "this host",
         "good": _end(facts, "good"),
         "bad": _end(facts, "bad"),
+        "hops_back": "1 hop" if facts.get("back") == 1 else f"{facts.get('back')} hops",
         "errno": explain_errno(str(facts.get("error"))),
         "the_hops": f"Hop {facts.get('hops')}" if facts.get("hop_count") == 1 else f"Hops {facts.get('hops')}",
         "who_cross": who_cross(facts),

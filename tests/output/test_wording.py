@@ -120,6 +120,11 @@ def test_silent_hops_are_one_or_several(facts: dict[str, Fact], phrase: str) -> 
     assert phrase in claim(Reason(claim=Claim.SILENT_HOPS, facts={**FACTS, **facts}))
 
 
+@pytest.mark.parametrize(("back", "phrase"), [(1, "over 1 hop,"), (2, "over 2 hops,")])
+def test_hops_are_one_or_several(back: int, phrase: str) -> None:
+    assert phrase in claim(Reason(claim=Claim.SAME_BOTH_WAYS, facts={**FACTS, "back": back}))
+
+
 @pytest.mark.parametrize(
     ("hop", "words"),
     [
@@ -239,6 +244,10 @@ def loop() -> Evidence:
     return make.evidence(*make.steps(make.syn, 3), make.syn(64, make.expired("10.9.3.2")))
 
 
+def refused_beside_it() -> Evidence:
+    return make.evidence(make.syn(64, make.silent()), make.echo(64, make.rejected("10.9.1.1")))
+
+
 def lost_entirely() -> Evidence:
     return make.evidence(make.syn(64, make.silent()))
 
@@ -259,6 +268,11 @@ def lost_entirely() -> Evidence:
         (result("dnat-closed"), State.CLOSED, "what the target forwards this port to refuses"),
         (result("dnat-drop-behind"), State.FILTERED, "hop 3 (10.9.3.2) forwards it, and it is lost behind"),
         (result("dnat-host-down"), State.FILTERED, "forwards this port to something that it cannot reach"),
+        (
+            result_of(refused_beside_it()),
+            State.UNREACHABLE,
+            "nothing sent to it comes back from beyond this host, and 10.9.1.1 refuses the control",
+        ),
         (result_of(lost_entirely()), State.FILTERED, "dropped silently somewhere beyond this host"),
         (result_with("drop-r2-forward", Options(trace=False)), State.FILTERED, "dropped silently somewhere beyond"),
         (result_with("open", Options(trace=False)), State.OPEN, "the target answers."),
