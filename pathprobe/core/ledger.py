@@ -1,9 +1,7 @@
 """Whose answer is this packet?
 
-The ledger keeps every probe and believes a packet only if it carries a probe's token:
-
-==================  ======================================================================
-How a probe is found again by what these carry is core.register's knowledge.
+The ledger keeps every probe and believes a packet only if it carries a probe's token: how a probe is found again
+by what answers and quotes carry is core.register's knowledge, and core.rewritten's where a box rewrote it.
 A bare RST, or one that acknowledges anything else, proves nothing: anybody can send it. The first answer
 counts, later ones are duplicates; but an expired TTL gives way to an answer, whichever came first (a tap
 answers packets that it lets pass: Sundara Raman et al., CenTrace, CoNEXT 2022). Our own packets, seen leaving,

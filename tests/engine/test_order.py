@@ -148,10 +148,10 @@ def _merged(one: Transcript, other: Transcript) -> Transcript:
 def test_what_another_host_asks_the_target_is_no_probe_of_ours() -> None:
     seen = transcript("drop-r2-forward")
     (as_it_was,) = analyzed(seen)
-    syn = next(frame for frame in seen.frames if frame.outgoing)
+    syn = next(frame for frame in seen.frames if frame.leaves)
     theirs = bytearray(syn.octets)
     theirs[12:16], theirs[24:28] = b"\xcb\x00\x71\x42", b"\x00\x00\x00\x01"
-    frames = (replace(syn, octets=bytes(theirs), outgoing=False), *seen.frames)
+    frames = (replace(syn, octets=bytes(theirs), outgoing=False, leaves=False), *seen.frames)
     (result,) = analyzed(replace(seen, frames=frames))
     assert len(result.observations) == len(as_it_was.observations)
 

@@ -27,12 +27,17 @@ from tests.engine.strangers import strangers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One packet of the file; ``probe`` it belongs to by the run's own reading, ``departed`` when that left."""
+    """One packet of the file; ``probe`` it belongs to by the run's own reading, ``departed`` when that left.
+
+    ``outgoing`` as the file says it, which on loopback is never; ``leaves``: it is the probe itself, or another
+    packet of ours.
+    """
 
     time_ns: int
     octets: bytes
     interface: str
     outgoing: bool
+    leaves: bool
     probe: int | None = None
     departed: int = 0
 
@@ -58,7 +63,7 @@ Mutation = Callable[[Transcript, Random], Transcript]
 
 
 def is_answer(frame: Frame) -> bool:
-    return not frame.outgoing and frame.probe is not None
+    return not frame.leaves and frame.probe is not None
 
 
 @functools.cache
@@ -73,12 +78,14 @@ def transcript_of(octets_or_path: bytes | Path) -> Transcript:
     capture, (result,) = read(octets), _analyzed(octets)
     owners = {number: probe for probe, numbers in result.frames.items() for number in numbers}
     departures = {probe: capture.packets[min(numbers) - 1].time_ns for probe, numbers in result.frames.items()}
+    first = {min(numbers) for numbers in result.frames.values()}
     frames = tuple(
         Frame(
             time_ns=packet.time_ns,
             octets=packet.octets,
             interface=packet.interface,
             outgoing=bool(packet.outgoing),
+            leaves=bool(packet.outgoing) or number in first,
             probe=owners.get(number),
             departed=departures.get(owners.get(number, 0), packet.time_ns),
         )
@@ -180,9 +187,9 @@ def strangers_between(seen: Transcript, chance: Random) -> Transcript:
     frames: list[Frame] = []
     for frame in seen.frames:
         frames.append(frame)
-        forged = list(strangers(frame.packet, frame.octets, chance)) if frame.outgoing else []
+        forged = list(strangers(frame.packet, frame.octets, chance)) if frame.leaves else []
         some = chance.sample(forged, min(len(forged), 3))
-        frames += [replace(frame, octets=octets, outgoing=False, probe=None) for octets in some]
+        frames += [replace(frame, octets=octets, outgoing=False, leaves=False, probe=None) for octets in some]
     return replace(seen, frames=tuple(frames))
 
 
@@ -191,9 +198,9 @@ def strangers_first(seen: Transcript, chance: Random) -> Transcript:
     frames: list[Frame] = []
     for frame in seen.frames:
         frames.append(frame)
-        if frame.outgoing:
+        if frame.leaves:
             forged = strangers(frame.packet, frame.octets, chance)
-            frames += [replace(frame, octets=octets, outgoing=False, probe=None) for octets in forged]
+            frames += [replace(frame, octets=octets, outgoing=False, leaves=False, probe=None) for octets in forged]
     return replace(seen, frames=tuple(frames))
 
 
@@ -220,7 +227,7 @@ def _other_port(frame: Frame) -> bytes:
     transport = 20 if packet.version == 4 else 40
     match packet.body:
         case Tcp() | Udp():
-            at = transport if frame.outgoing else transport + 2
+            at = transport if frame.leaves else transport + 2
         case IcmpError(quote=quote) if quote and quote.protocol in (Protocol.TCP, Protocol.UDP):
             at = transport + 8 + transport
         case _:
