@@ -215,12 +215,14 @@ class Ledger:
     def _likeliest(self, datagram: Udp) -> _Entry | None:
         """The datagram that a UDP answer is to: of those still out the one that goes farthest, the last of these.
 
-        What comes after an answer, and nothing was asked since, is that answer once more or its next part.
+        Once one was answered, what goes less far and left before is none: it is that answer doubled, or its next part.
         """
         sent = [self._entries[probe.id] for probe in self._register.sent_from(datagram.destination_port)]
         answered = [entry for entry in sent if isinstance(entry.outcome, Answered)]
         last = max(map(_answered_at, answered), default=-inf)
-        open_ones = [entry for entry in sent if entry.outcome is None and entry.sent >= last]
+        farthest = max((entry.probe.ttl for entry in answered), default=0)
+        out = [entry for entry in sent if entry.outcome is None]
+        open_ones = [entry for entry in out if entry.sent >= last or entry.probe.ttl >= farthest]
         return max(open_ones or answered or sent, key=lambda entry: (entry.probe.ttl, entry.sent), default=None)
 
     def _answered(self, entry: _Entry | None, packet: Packet, now: float) -> tuple[_Entry, Outcome] | None:

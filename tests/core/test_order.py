@@ -121,6 +121,13 @@ def test_a_udp_answer_in_two_parts_answers_one_datagram() -> None:
     assert (second.probe, second.duplicate) == (probes[1], True)
 
 
+def test_two_datagrams_that_go_equally_far_are_both_answered_late() -> None:
+    ledger, probes = sweep(64, 64)
+    for time in (2.0, 2.1):
+        ledger.read(udp_answer(probes[0]), time)
+    assert fates(ledger) == [Answered, Answered]
+
+
 def test_a_datagram_that_was_sent_after_an_answer_can_have_one_of_its_own() -> None:
     ledger, _ = sweep(4)
     ledger.read(udp_answer(probe(kind=Kind.UDP)), 0.5)
