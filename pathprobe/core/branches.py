@@ -71,6 +71,8 @@ def _in_play(now: Situation, walks: Walks) -> int:
     flows = now.question.flows
     if not now.evidence.observations or now.evidence.local or now.refused_by_kernel:
         return 0
+    if not now.question.shares_ports:
+        return 0  # no flow is constant then
     if flows == 1:
         return SUSPECTED if now.question.kind is Kind.TCP and _ports_differ(now, walks) else 0
     return _stopping_rule(now, walks) if flows is None else flows

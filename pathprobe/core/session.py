@@ -117,8 +117,8 @@ class Session:
         flows = most_flows(self.question)
         if self.question.kind is Kind.ECHO:
             return tuple((self._identifier + number) % (1 << 16) for number in range(flows))
-        if self.question.kind is Kind.UDP and not self.question.marked and ":" in self.question.target:
-            return ()  # see _can_share
+        if not self.question.shares_ports:
+            return ()
         room = max(len(ports) // 2, len(ports) - _KEPT_PORTS)
         return tuple(reversed(ports))[: min(flows, room)]
 
@@ -153,9 +153,8 @@ class Session:
         return self._flows[key]
 
     def _can_share(self, want: Want) -> bool:
-        """IPv6 has no IP-ID: a datagram without a token in it must have its ports for itself."""
-        unmarked = want.role is Role.TEST and not self.question.marked
-        return not (want.kind is Kind.UDP and unmarked and ":" in self.question.target)
+        """What the user wants to be sent goes to the tested port alone."""
+        return want.role is not Role.TEST or want.kind is not self.question.kind or self.question.shares_ports
 
     def _make_flow(self, want: Want, source_port: int) -> Flow:
         return Flow(

@@ -54,6 +54,14 @@ class Question:
     mtu: int | None = None
     flows: int | None = 1
 
+    @property
+    def shares_ports(self) -> bool:
+        """Whether several probes of the tested port may leave from one source port, and so walk one way.
+
+        IPv6 has no IP-ID: a datagram without a token in it must have its ports for itself.
+        """
+        return self.marked or self.kind is not Kind.UDP or ":" not in self.target
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
