@@ -23,7 +23,7 @@ from pathprobe.core.loops import is_loop
 from pathprobe.core.outcomes import Reply, Unreachable
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import GAP, Situation, Want
-from pathprobe.core.statistics import CERTAIN, chance_of_split
+from pathprobe.core.statistics import RULED_OUT, chance_of_split
 
 #: How often a silent port is asked before the silence is believed; every time on fresh source ports.
 TRIES = 3
@@ -71,7 +71,7 @@ def _loss_may_explain_it(now: Situation) -> bool:
     """Controls are lost too: then a few more tries, where no router's ICMP limit is in play."""
     if not now.died_on_the_way or len(now.directs) >= MOST_TRIES:
         return False
-    return locate_silence(now.evidence).chance > CERTAIN
+    return locate_silence(now.evidence).chance > now.evidence.certain
 
 
 def reach(now: Situation) -> Iterator[Want]:
@@ -90,32 +90,50 @@ def reach(now: Situation) -> Iterator[Want]:
 
 
 def anchor(now: Situation) -> Iterator[Want]:
-    """Controls get to the target, but none of their TTL steps did: how far is it?"""
-    if not _may_ask(now) or now.evidence.distance is not None:
+    """Probes get to the target, but none of their TTL steps did: how far is it?"""
+    role = _gauge(now)
+    if not _may_ask(now) or _nearest_answer(now, role) is not None:
         return
-    passed = [seen for seen in now.evidence.controls if now.evidence.passes(seen)]
+    passed = [seen for seen in now.evidence.of(role) if now.evidence.passes(seen)]
     if not passed or not isinstance(passed[0].outcome, Reply):
         return
     guess, flow = hops_back(passed[0].outcome.ttl), passed[0].probe.flow
     most = LOSSY_HOP_TRIES if now.evidence.lossy else HOP_TRIES
     for ttl in range(guess, min(guess + GAP, now.question.max_hops) + 1):
-        if ttl not in now.evidence.responders and len(now.asked(Role.CONTROL, flow.kind, flow.port, ttl)) < most:
-            yield Want(role=Role.CONTROL, kind=flow.kind, port=flow.port, ttl=ttl)
+        if ttl not in now.evidence.responders and len(now.asked(role, flow.kind, flow.port, ttl)) < most:
+            yield Want(role=role, kind=flow.kind, port=flow.port, ttl=ttl)
             return
+
+
+def _gauge(now: Situation) -> Role:
+    """Whose steps measure the distance: an answered ping has no control."""
+    answered = now.question.kind is Kind.ECHO and any(now.evidence.passes(seen) for seen in now.evidence.tests)
+    return Role.TEST if answered else Role.CONTROL
+
+
+def _nearest_answer(now: Situation, role: Role) -> int | None:
+    """The smallest TTL that drew the target's own answer."""
+    if role is Role.CONTROL:
+        return now.evidence.distance
+    steps = (seen.probe.ttl for seen in now.evidence.tests if now.evidence.passes(seen))
+    return min((ttl for ttl in steps if ttl < FULL_TTL), default=None)
 
 
 def distance(now: Situation) -> Iterator[Want]:
     """The distance is the smallest TTL that drew the target's answer: a lost answer would make it too large."""
-    evidence, known = now.evidence, now.evidence.distance
+    evidence, role = now.evidence, _gauge(now)
+    known = _nearest_answer(now, role)
     if not known or known == 1 or not now.all_settled or known - 1 in evidence.responders:
         return
-    before = evidence.at(Role.CONTROL, known - 1)
-    there = [seen for seen in evidence.controls if seen.probe.ttl >= known]
-    doubtful = evidence.lossy or any(_came_from_nearer(now, seen, known) for seen in there)
-    if len(before) >= (LOSSY_TRIES if doubtful else TRIES) or (len(before) >= TRIES and _differ(now, before, there)):
+    before = evidence.at(role, known - 1)
+    there = [seen for seen in evidence.of(role) if seen.probe.ttl >= known]
+    nearer = any(_came_from_nearer(now, seen, known) for seen in there)
+    most = LOSSY_TRIES if evidence.lossy or nearer else TRIES
+    unlikely = RULED_OUT if nearer else evidence.certain
+    if len(before) >= most or (len(before) >= TRIES and _chance_of_difference(now, before, there) <= unlikely):
         return
-    flow = next(seen.probe.flow for seen in evidence.at(Role.CONTROL, known) if evidence.from_target(seen))
-    yield Want(role=Role.CONTROL, kind=flow.kind, port=flow.port, ttl=known - 1)
+    flow = next(seen.probe.flow for seen in evidence.at(role, known) if evidence.from_target(seen))
+    yield Want(role=role, kind=flow.kind, port=flow.port, ttl=known - 1)
 
 
 def _came_from_nearer(now: Situation, seen: Observation, known: int) -> bool:
@@ -123,19 +141,27 @@ def _came_from_nearer(now: Situation, seen: Observation, known: int) -> bool:
     return now.evidence.passes(seen) and isinstance(seen.outcome, Reply) and hops_back(seen.outcome.ttl) < known
 
 
-def _differ(now: Situation, silent: tuple[Observation, ...], others: list[Observation]) -> bool:
+def _chance_of_difference(now: Situation, silent: tuple[Observation, ...], others: list[Observation]) -> float:
     passed = sum(now.evidence.got_through(seen) for seen in others)
-    return chance_of_split(0, len(silent), passed, len(others)) <= CERTAIN
+    return chance_of_split(0, len(silent), passed, len(others))
 
 
 def beside(now: Situation) -> Iterator[Want]:
     """A hop that bounds the verdict's interval and left one control unanswered may only have lost it."""
-    if not _may_ask(now) or now.question.kind is Kind.ECHO:
+    if not _may_ask(now):
         return
+    kind, port = _stepping_control(now)
     most = LOSSY_HOP_TRIES if now.evidence.lossy else HOP_TRIES
     for ttl in _bounding_hops(now):
         if ttl not in now.evidence.responders and 0 < len(now.evidence.at(Role.CONTROL, ttl)) < most:
-            yield Want(role=Role.CONTROL, kind=Kind.ECHO, port=None, ttl=ttl)
+            yield Want(role=Role.CONTROL, kind=kind, port=port, ttl=ttl)
+
+
+def _stepping_control(now: Situation) -> tuple[Kind, int | None]:
+    """Echo, unless that is the question: then the port that gets through."""
+    if now.question.kind is Kind.ECHO and now.broken_at:
+        return now.broken_at[1:]
+    return Kind.ECHO, None
 
 
 def _bounding_hops(now: Situation) -> range:

@@ -19,8 +19,8 @@ from pathprobe.core.statistics import ENOUGH, chance_of_split
 #: Closed ports asked before a host counts as one that never tells: the first may be lost, or hit a spent limit.
 ENOUGH_UNTOLD = 3
 
-#: Closed ports asked at most.
-MOST_ASKED = 6
+#: Closed ports asked at most, and where packets get lost: there no fewer show that a host never tells.
+MOST_ASKED, LOSSY_MOST_ASKED = 6, 8
 
 #: From one closed port to the next: a prime, so that no service's neighbours are met.
 _STRIDE = 97
@@ -33,6 +33,7 @@ class ClosedPorts:
     asked: tuple[Observation, ...]
     told: tuple[Observation, ...]
     tests: tuple[Observation, ...]
+    lossy: bool
 
     @property
     def chance(self) -> float:
@@ -41,7 +42,8 @@ class ClosedPorts:
     @property
     def suffices(self) -> bool:
         """More of them would not teach anything."""
-        if len(self.asked) >= MOST_ASKED or (not self.told and len(self.asked) >= ENOUGH_UNTOLD):
+        most, untold = (LOSSY_MOST_ASKED, LOSSY_MOST_ASKED) if self.lossy else (MOST_ASKED, ENOUGH_UNTOLD)
+        if len(self.asked) >= (most if self.told else untold):
             return True
         return bool(self.told) and self.chance <= ENOUGH
 
@@ -53,6 +55,7 @@ def closed_ports(evidence: Evidence) -> ClosedPorts:
         asked=asked,
         told=tuple(seen for seen in asked if evidence.from_target(seen) and isinstance(seen.outcome, Rejected)),
         tests=tuple(seen for seen in evidence.tests if seen.probe.is_direct and evidence.is_silent(seen)),
+        lossy=evidence.lossy,
     )
 
 

@@ -27,7 +27,7 @@ from pathprobe.core.outcomes import (
 )
 from pathprobe.core.packets import Packet
 from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
-from pathprobe.core.statistics import CERTAIN, ENOUGH
+from pathprobe.core.statistics import CERTAIN, ENOUGH, RULED_OUT
 from pathprobe.core.timing import silence_window
 
 #: A capture stores nanoseconds and a timer fires a little early: waited and window are compared with this slack.
@@ -224,9 +224,10 @@ class Evidence:
     def lossy(self) -> bool:
         """Probes that should have fared alike did not: packets get lost, or routers spare their ICMP."""
         reach = self.reached(Role.TEST)
+        stopped = not any(self.passes(seen) for seen in self.tests)
         fates: dict[object, set[bool]] = defaultdict(set)
         for seen in (*self.tests, *self.controls):
-            if seen.probe.role is Role.TEST and seen.probe.ttl > reach:
+            if stopped and seen.probe.role is Role.TEST and seen.probe.ttl > reach:
                 continue  # what stops the port is no loss
             silent = self.is_silent(seen)
             if silent or self.got_through(seen):
@@ -238,6 +239,11 @@ class Evidence:
     def believed(self) -> float:
         """How unlikely a difference must be by chance, to be believed here."""
         return CERTAIN if self.lossy else ENOUGH
+
+    @property
+    def certain(self) -> float:
+        """How unlikely chance must be before no more is asked to rule it out."""
+        return RULED_OUT if self.lossy else CERTAIN
 
     def next_control_hop(self, beyond: int) -> int | None:
         """The nearest hop after ``beyond`` that a control was seen to reach."""

@@ -70,7 +70,16 @@ def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
     yield Pause(end)
     again = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
     if again < end - evidence.window:
-        yield Pause(again, (now.test(FULL_TTL, fresh=True),))
+        yield Pause(again, (now.test(FULL_TTL, fresh=True), *_controls_once_more(now)))
+
+
+def _controls_once_more(now: Situation) -> Iterator[Want]:
+    """A ping's controls are ports with one try each: loss alone may have silenced them all."""
+    if now.question.kind is not Kind.ECHO:
+        return
+    direct = (seen for seen in now.evidence.controls if seen.probe.is_direct and now.evidence.is_silent(seen))
+    for kind, port in dict.fromkeys((seen.probe.flow.kind, seen.probe.flow.port) for seen in direct):
+        yield now.control(kind, port, FULL_TTL)
 
 
 def _refused_controls(now: Situation) -> Iterator[Pause]:

@@ -21,6 +21,9 @@ _DIGIT = 0.001
 #: a chance to be wrong.
 CERTAIN = 0.005
 
+#: And where packets are seen to get lost: there the looks are many.
+RULED_OUT = 0.001
+
 #: One time in so many the stopping rule may miss a router: 95 %, as every tool that uses it has it.
 _STOPPING_RISK = 20
 

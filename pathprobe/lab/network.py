@@ -20,6 +20,7 @@ from pathprobe.lab.faults import ruleset
 from pathprobe.lab.links import wait_until_running
 from pathprobe.lab.services import UdpServices
 from pathprobe.lab.tun import TunLink
+from pathprobe.lab.used_up import use_up
 from pathprobe.net.graph import Graph, Link
 from pathprobe.net.scenario import Scenario
 
@@ -71,6 +72,9 @@ class Lab:
             for node in self.scenario.nodes:
                 self._finish(node)
             self._listen(opened)
+            if self.scenario.used_up:
+                with self.inside("client"):
+                    use_up(self.scenario)
         except OSError as error:
             raise netns.LabUnavailable(f"this host can not build {self.scenario.name}: {error}") from error
 

@@ -150,7 +150,8 @@ class Scenario:
     ``flows``: on how many source ports it is asked.
     ``served_by`` is the node with the listeners and services, unless that is the destination itself (it is
     not behind a ``dnat``). ``ttl`` is the initial TTL of what a node itself sends, where it is not Linux's 64;
-    ``sysctl`` what is written in a node after the lab's own settings (only real networks have them).
+    ``sysctl`` what is written in a node after the lab's own settings (only real networks have them). ``used_up``:
+    nodes of the chain whose kernel has no ICMP error to spare for the client, for it was asked a moment ago.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Scenario:
     way_back: WayBack | None = None
     mtu: Mapping[str, int] = field(default_factory=dict)
     boxes: tuple[Box, ...] = ()
+    used_up: tuple[str, ...] = ()
     layout: Layout = field(init=False)
 
     def __post_init__(self) -> None:
@@ -185,6 +187,9 @@ class Scenario:
         for node in (*named, self.serving):
             if node not in self.nodes:
                 raise ValueError(f"{self.name}: no node {node!r}; there are {', '.join(self.nodes)}")
+        for node in self.used_up:
+            if node not in self.chain[1:]:
+                raise ValueError(f"{self.name}: {node!r} is not on the chain; there are {', '.join(self.chain[1:])}")
         links = [ends.name for ends in layout.links]
         for on in (*(delay.on for delay in self.delays), *self.mtu, *(box.on for box in self.boxes)):
             if on not in links:
@@ -214,7 +219,7 @@ class Scenario:
     @property
     def is_steady(self) -> bool:
         """The same packets always fare alike: no rule goes by chance or by the clock."""
-        return not any(isinstance(parse(rule.action), Lose | Limit) for rule in self.rules)
+        return not self.used_up and not any(isinstance(parse(rule.action), Lose | Limit) for rule in self.rules)
 
     @property
     def is_simulable(self) -> bool:
@@ -311,6 +316,7 @@ def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> 
             branches=tuple(Branch(**branch) for branch in table.pop("branch", ())),
             way_back=_way_back(table, table.pop("return", None)),
             listen=tuple(table.pop("listen", (8080,))),
+            used_up=tuple(table.pop("used_up", ())),
             **table,
         )
     except (TypeError, KeyError, ValueError) as error:

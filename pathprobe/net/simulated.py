@@ -78,6 +78,7 @@ class SimulatedNetwork:
         self._order = itertools.count()
         self._events: list[tuple[float, int, _Event]] = []
         self._frames: deque[Frame] = deque()
+        self._used_up = {scenario.nodes.index(name) for name in scenario.used_up}
         self._buckets: dict[tuple[int, str], Bucket] = {}
         self._memories = [Memory(dice=self._random) for _ in self._nodes]
         self._waiting: dict[tuple[int, str], tuple[Unresolved, ...]] = {}
@@ -207,7 +208,7 @@ class SimulatedNetwork:
 
     def _take(self, position: int, answer: Datagram, burst: int) -> bool:
         key = (position, answer.destination)
-        bucket = self._buckets.get(key, Bucket(tokens=_BURST))
+        bucket = self._buckets.get(key, Bucket(tokens=0 if position in self._used_up else _BURST))
         allowed, self._buckets[key] = bucket.take(self._now, _TOKEN_INTERVAL[answer.version], burst)
         return allowed
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Outcome, TimeExceeded
 from pathprobe.core.packets import Packet
+from pathprobe.core.pauses import LONGEST_PATIENCE
 from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
 from pathprobe.core.report import Mechanism, Result, State, Where
 from pathprobe.core.session import MOST_PROBES
@@ -188,7 +189,8 @@ def test_every_network_has_its_verdict_tested() -> None:
 
 # ---- kindness: budget and bursts
 
-BUDGET = 60
+#: Packets, and where some get lost, or routers spare their ICMP.
+BUDGET, LOSSY_BUDGET = 60, 100
 BURST = 5
 
 
@@ -212,9 +214,9 @@ def of_one_flow() -> list[str]:
 
 @pytest.mark.parametrize("scenario", of_one_flow())
 def test_a_packaged_scenario_keeps_to_the_budget(scenario: str) -> None:
-    result = asked(scenario)
-    assert len(result.observations) < BUDGET
-    assert result.duration < 6
+    result, steady = asked(scenario), load(scenario).is_steady
+    assert len(result.observations) < (BUDGET if steady else LOSSY_BUDGET)
+    assert result.duration < (6 if steady else LONGEST_PATIENCE + 1)
 
 
 def busiest_second(times: list[float]) -> int:
@@ -222,7 +224,12 @@ def busiest_second(times: list[float]) -> int:
     return max((sum(start <= time < start + 1 for time in times) for start in times), default=0)
 
 
-@pytest.mark.parametrize("scenario", [name for name in of_one_flow() if not name.startswith("no-echo-drop-r2")])
+def is_for_all_routers(scenario: str) -> bool:
+    """IPv6 routers have an answer to spare ten times a second: one that had none at first is asked again at once."""
+    return not scenario.startswith("no-echo-drop-r2") and not (load(scenario).used_up and load(scenario).family == 6)
+
+
+@pytest.mark.parametrize("scenario", list(filter(is_for_all_routers, of_one_flow())))
 def test_no_router_of_a_packaged_scenario_is_asked_more_than_5_times_in_a_second(scenario: str) -> None:
     result = asked(scenario)
     mute = scenario.startswith(("silent", "no-icmp"))

@@ -7,6 +7,7 @@ import pytest
 from pathprobe.core.session import MOST_PER_FLOW
 from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_live, ask_simulated, differences, observed
+from pathprobe.lab.judge import judge
 from pathprobe.lab.network import Lab
 
 SEEDS = range(3)
@@ -19,7 +20,8 @@ BUDGET = 60
 def test_the_simulated_network_gives_the_right_verdict_whatever_the_dice(name: str) -> None:
     scenario = catalogue.load(name)
     for seed in SEEDS:
-        assert differences(scenario, ask_simulated(scenario, seed=seed)) == ()
+        result = ask_simulated(scenario, seed=seed)
+        assert differences(scenario, result) == () or (not scenario.is_steady and judge(scenario, result) == "wider")
 
 
 def steady() -> list[str]:
