@@ -26,17 +26,23 @@ class _Payload(click.ParamType[bytes]):
     name = "payload"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if value == "@":
+            self.fail("@ wants the name of a file behind it", param, ctx)
         try:
-            octets = Path(value[1:]).read_bytes() if value.startswith("@") else bytes.fromhex(value)
+            octets = _head(Path(value[1:])) if value.startswith("@") else bytes.fromhex(value)
         except OSError as error:
             self.fail(f"cannot read {value[1:]}: {error.strerror}", param, ctx)
         except ValueError:
             self.fail(f"{value!r} is not hexadecimal: write pairs of digits (0aff), or @FILE", param, ctx)
         if len(octets) > _LONGEST_PAYLOAD:
-            self.fail(
-                f"{len(octets)} octets; a datagram that crosses every path has at most {_LONGEST_PAYLOAD}", param, ctx
-            )
+            self.fail(f"more than {_LONGEST_PAYLOAD} octets: a longer datagram does not cross every path", param, ctx)
         return octets
+
+
+def _head(path: Path) -> bytes:
+    """As much of a file as shows whether it is too long: a device has no end."""
+    with path.open("rb") as stream:
+        return stream.read(_LONGEST_PAYLOAD + 1)
 
 
 class _Seconds(click.FloatRange):

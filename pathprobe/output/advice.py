@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from pathprobe.core.branches import SUSPECTED
 from pathprobe.core.report import Claim, Hop, Mechanism, Result, State, Target, Where
 from pathprobe.output import flows, path_mtu
@@ -29,7 +31,8 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
             return _behind_steps(result)
         case State.CLOSED, _:
             rule = "; nft list ruleset - a REJECT rule looks just like this" if target.protocol == "udp" else ""
-            return (f"{_listeners(target)} - is the service running, and not on 127.0.0.1 only?{rule}",)
+            elsewhere = "" if ip_address(target.address).is_loopback else ", and not on 127.0.0.1 only"
+            return (f"{_listeners(target)} - is the service running{elsewhere}?{rule}",)
         case State.OPEN_FILTERED, _:
             return (
                 f"{_listeners(target)} - if something listens, look at nft list ruleset there; tcpdump -ni any"

@@ -73,11 +73,12 @@ def test_every_command_has_its_help(command: Sequence[str], flag: str) -> None:
     assert re.match(rf"Usage: \S+ {' '.join(command)} ", result.stdout)
 
 
-@pytest.mark.parametrize("command", ["tcp", "icmp"])
+@pytest.mark.parametrize("command", ["tcp", "udp", "icmp"])
 @pytest.mark.parametrize(
     "option",
     [
         "--json",
+        "--mtu",
         "-w, --write",
         "--flows",
         "--max-hops",
@@ -138,6 +139,14 @@ print(*sorted({"scapy", "asyncio", "netifaces"} & sys.modules.keys()), file=sys.
         (["tcp", "--flows", "65", HERE], "neither a number from 1 to 64 nor auto"),
         (["icmp", "--flows", "all", "127.0.0.1"], "neither a number from 1 to 64 nor auto"),
         (["tcp", "--flows", "", HERE], "neither a number from 1 to 64 nor auto"),
+        (["udp"], "HOST:PORT..."),
+        (["udp", "--payload", "zz", HERE], "'zz' is not hexadecimal"),
+        (["udp", "--payload", "abc", HERE], "pairs of digits"),
+        (["udp", "--payload", "@", HERE], "name of a file"),
+        (["udp", "--payload", "@.", HERE], "cannot read .: Is a directory"),
+        (["udp", "--payload", "@nowhere", HERE], "cannot read nowhere: No such file"),
+        (["udp", "--payload", "@/dev/zero", HERE], "more than 1232 octets"),
+        (["udp", "--payload", "00" * 1233, HERE], "more than 1232 octets"),
         (["tcp", "--wait", "0", HERE], "0.01<=x<=60"),
         (["tcp", "--wait", "soon", HERE], "soon"),
         (["tcp", "-w", ".", HERE], "'.' is a directory"),
