@@ -224,7 +224,7 @@ class Evidence:
     def lossy(self) -> bool:
         """Probes that should have fared alike did not: packets get lost, or routers spare their ICMP."""
         reach = self.reached(Role.TEST)
-        stopped = not any(self.passes(seen) for seen in self.tests)
+        stopped = not any(self.passes(seen) for seen in self.tests if seen.probe.flow.kind is Kind.ECHO)
         fates: dict[object, set[bool]] = defaultdict(set)
         for seen in (*self.tests, *self.controls):
             if stopped and seen.probe.role is Role.TEST and seen.probe.ttl > reach:

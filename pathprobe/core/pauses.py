@@ -32,6 +32,9 @@ LONGEST_PATIENCE = 8.0
 #: Controls at the hop of a break, at most: a router that is so stingy is not pressed further.
 MOST_PAIRS = 14
 
+#: Pairs at the hop of a break at a time, where its silence is loss: one router may be asked five times in a burst.
+PAIRS_WHERE_LOSSY = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -136,7 +139,14 @@ def _limited_crossing(now: Situation) -> Iterator[Pause]:
     if len(controls) >= MOST_PAIRS or chance_from(now.evidence, crossing) <= now.evidence.believed:
         return
     due = max(seen.sent for seen in controls) + LIMITER_REFILL
-    yield Pause(due, (now.test(crossing, fresh=True), now.control(kind, port, crossing)))
+    pair = (now.test(crossing, fresh=True), now.control(kind, port, crossing))
+    yield Pause(due, pair * (PAIRS_WHERE_LOSSY if _is_lost_on_the_way(now, kind, port) else 1))
+
+
+def _is_lost_on_the_way(now: Situation, kind: Kind, port: int | None) -> bool:
+    """Some of the controls that go all the way are lost: so it is not, or not only, a router that spares its ICMP."""
+    direct = now.asked(Role.CONTROL, kind, port, FULL_TTL)
+    return any(map(now.evidence.is_silent, direct)) and any(map(now.evidence.passes, direct))
 
 
 def _limited_target(now: Situation) -> Iterator[Pause]:

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathprobe.core.evidence import Evidence, Observation, refusal_of
 from pathprobe.core.outcomes import Answered, Reset, TimeExceeded
 from pathprobe.core.probes import FULL_TTL, Role
-from pathprobe.core.statistics import CERTAIN, most_likely_at_most
+from pathprobe.core.statistics import most_likely_at_most
 
 #: A flow that is silent so often, while others pass, dies; more often where packets are lost.
 TRIES = 3
@@ -146,7 +146,7 @@ class Walks:
     def tries_needed(self) -> int:
         """How often a flow must be silent, so that among so many flows not even one is by loss."""
         tries = TRIES
-        while tries <= MOST_TRIES and len(self.all) * self.loss**tries > CERTAIN:
+        while tries <= MOST_TRIES and len(self.all) * self.loss**tries > self.evidence.certain:
             tries += 1
         return tries
 

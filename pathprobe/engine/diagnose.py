@@ -34,7 +34,7 @@ from pathprobe.wire.payloads import Payload, payload_for
 
 #: Source ports for one diagnosis, beside those of its constant flows: every other probe that is meant to
 #: reach the target has its own.
-SOURCE_PORTS = 32
+SOURCE_PORTS = 56
 
 #: More of them where sizes are asked about too, for that may have to be done with SYNs.
 SOURCE_PORTS_FOR_SIZES = 96

@@ -209,7 +209,7 @@ def _question(arguments: Sequence[str] | None) -> Question:
     add("--times", type=int, default=10, help="runs of each steady network")
     add("--noisy-times", type=int, default=tally.NOISY_RUNS, help="runs of each noisy network")
     add("--simulated", type=int, default=100, help="simulated runs of each noisy network, for the calibration")
-    add("--processes", type=int, default=4, help="labs at a time: each mostly waits")
+    add("--processes", type=int, default=10, help="labs at a time: each mostly waits")
     add("--no-peers", action="store_true", help="do not run nmap and traceroute")
     given = parser.parse_args(arguments)
     return Question(
