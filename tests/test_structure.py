@@ -14,6 +14,7 @@ ALLOWED = {
     "Makefile",
     "README.md",
     "captures",
+    "docs",
     "pathprobe",
     "pyproject.toml",
     "setup.cfg",

@@ -44,6 +44,9 @@ HOP_TRIES, LOSSY_HOP_TRIES = 5, 7
 #: The same for a control that goes all the way.
 SECOND_TRY, LOSSY_TRIES = 2, 10
 
+#: How often one hop before the target is asked, where packets get lost and answers say that it is the target.
+DOUBTFUL_TRIES = 16
+
 
 def retry(now: Situation) -> Iterator[Want]:
     found = now.broken_at
@@ -128,7 +131,7 @@ def distance(now: Situation) -> Iterator[Want]:
     before = evidence.at(role, known - 1)
     there = [seen for seen in evidence.of(role) if seen.probe.ttl >= known]
     nearer = any(_came_from_nearer(now, seen, known) for seen in there)
-    most = LOSSY_TRIES if evidence.lossy or nearer else TRIES
+    most = (DOUBTFUL_TRIES if nearer else LOSSY_TRIES) if evidence.lossy else LOSSY_TRIES if nearer else TRIES
     unlikely = RULED_OUT if nearer else evidence.certain
     if len(before) >= most or (len(before) >= TRIES and _chance_of_difference(now, before, there) <= unlikely):
         return
