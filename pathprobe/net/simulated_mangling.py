@@ -82,7 +82,7 @@ def _without_option(packet: Datagram, kind: int) -> Datagram:
 
 
 def _option(packet: Datagram, kind: int) -> tuple[int, int] | None:
-    """Where a TCP option starts in the datagram, and its size; None when it is not there."""
+    """Where a TCP option starts in the datagram, and its size; None when it is not there, or not whole."""
     if packet.protocol != Protocol.TCP or len(packet.payload) < _TCP_HEADER_SIZE:
         return None
     start = _payload_start(packet.octets)
@@ -91,7 +91,7 @@ def _option(packet: Datagram, kind: int) -> tuple[int, int] | None:
     while position + 1 < end and packet.octets[position] != _END:
         size = 1 if packet.octets[position] == _NOP else packet.octets[position + 1]
         if packet.octets[position] == kind:
-            return position, size
+            return (position, size) if position + size <= end else None
         position += max(size, 1)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
@@ -60,6 +60,7 @@ def test_addresses_and_ports_change_and_the_checksums_with_them(body: str, famil
 
 
 @FAMILIES
+@settings(derandomize=True, deadline=None)
 @given(cut=st.integers(0, 40), body=st.sampled_from(sorted(BODIES)))
 def test_there_and_back_is_the_same_also_for_a_packet_that_is_cut_short(family: int, cut: int, body: str) -> None:
     octets = packet(family, BODIES[body](family)).octets
@@ -131,6 +132,8 @@ def test_a_packet_without_the_option_stays_as_it_is(body: Any, action: Mangling)
     assert mangled(before, action) == before
 
 
+@settings(derandomize=True, deadline=None)
+@example(options=b"\x08\t\x00\x00\x00\x00\x00\x00")  # longer than there is room
 @given(options=st.binary(max_size=40).filter(lambda octets: len(octets) % 4 == 0))
 def test_no_options_are_too_strange(options: bytes) -> None:
     tcp = bytes(TCP(dataofs=5 + len(options) // 4)) + options

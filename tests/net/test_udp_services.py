@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR
 
@@ -41,6 +41,7 @@ def test_a_name_server_is_silent_about_what_is_no_whole_query(request_: bytes) -
     assert answer(ServiceKind.DNS, request_) is None
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=80), st.sampled_from(ServiceKind))
 def test_no_request_is_too_strange(request_: bytes, kind: ServiceKind) -> None:
     reply = answer(kind, request_)
