@@ -10,8 +10,9 @@ READY  := $(VENV)/.ready
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
 
+# Half of the time is waiting for real networks: one process for each core. Each has its own labs.
 test: $(READY) tools
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -398,7 +398,14 @@ def test_only_too_big_has_an_mtu() -> None:
     assert body.next_hop_mtu is None
 
 
-@pytest.mark.parametrize("octets", [bytes(ip(4) / ICMP(type=13)), bytes(ip(6) / ICMPv6ND_RA()), bytes(ip(4, proto=89))])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(bytes(ip(4) / ICMP(type=13, ts_ori=0, ts_rx=0, ts_tx=0)), id="a timestamp request"),
+        pytest.param(bytes(ip(6) / ICMPv6ND_RA()), id="a router advertisement"),
+        pytest.param(bytes(ip(4, proto=89)), id="OSPF"),
+    ],
+)
 def test_what_no_probe_draws_is_other_payload(octets: bytes) -> None:
     assert isinstance(packet(octets).body, OtherPayload)
 
