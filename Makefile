@@ -23,12 +23,12 @@ lint: $(READY)
 # Every network of the lab against its known fault, ten times, those that lose or limit 50 times, beside what nmap and
 # traceroute say; then networks made at random. NAMES="a b" asks only these, QUICK=1 asks less often.
 NAMES ?=
-RANDOM_NETWORKS ?= 200
+RANDOM ?= 200
 SEED ?= 0
 OFTEN := $(if $(QUICK),--times 1 --noisy-times 5 --simulated 10)
 accuracy: $(READY) tools peers
 	$(BIN)/python -m tests.bench.accuracy $(OFTEN) $(NAMES)
-	$(BIN)/pathprobe lab check --random $(RANDOM_NETWORKS) --seed $(SEED)
+	$(BIN)/pathprobe lab check --random $(RANDOM) --seed $(SEED)
 
 # Beside nmap and traceroute, on the same networks in the same run.
 bench: $(READY) tools peers

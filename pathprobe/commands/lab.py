@@ -17,6 +17,8 @@ from pathprobe.commands import status
 
 if TYPE_CHECKING:
     from pathprobe.core.report import Result
+    from pathprobe.lab.calibration import Judged
+    from pathprobe.lab.generate import Network
     from pathprobe.lab.network import Lab
     from pathprobe.net.scenario import Scenario
 
@@ -120,17 +122,47 @@ def record(directory: Path, names: tuple[str, ...]) -> None:
 
 
 def _check_generated(seeds: range, *, simulated: bool) -> NoReturn:
-    from pathprobe.lab.generate import contradictions, generate
+    from pathprobe.lab.generate import generate
 
-    wrong = 0
+    judged = []
     for seed in seeds:
         network = generate(seed)
-        found = contradictions(network, _ask(network.scenario, seed, simulated=simulated))
-        wrong += bool(found)
-        for line in found:
-            click.echo(f"{network.scenario.name}: {line}")
-    click.echo(f"{len(seeds)} random networks: {wrong} verdicts that contradict the truth")
-    sys.exit(1 if wrong else 0)
+        verdict = _judge(network, _ask(network.scenario, seed, simulated=simulated))
+        judged.append(verdict)
+        for line in verdict.found:
+            click.echo(f"{network.scenario.name}: {line} (sure {verdict.confidence:.1%})")
+    _summarize(judged)
+    sys.exit(1 if any(one.found for one in judged) else 0)
+
+
+def _judge(network: Network, result: Result) -> Judged:
+    from pathprobe.lab.calibration import Judged
+    from pathprobe.lab.truth import contradictions, knows_nothing
+
+    return Judged(
+        found=tuple(contradictions(network.truth, result.verdict)),
+        knows_nothing=knows_nothing(network.truth, result.verdict),
+        by_chance=network.truth.by_chance,
+        confidence=result.verdict.confidence,
+        packets=len(result.observations),
+    )
+
+
+def _summarize(judged: list[Judged]) -> None:
+    """What came of all the random networks, and how far a confidence can be trusted where chance has a part."""
+    from pathprobe.lab.calibration import calibration
+
+    noisy = [one for one in judged if one.by_chance]
+    wrong, wrong_by_chance = (sum(bool(one.found) for one in some) for some in (judged, noisy))
+    rows = [(f"{row.least:.0%} to {row.below:.0%}", row.verdicts, row.right) for row in calibration(noisy)]
+    if rows:
+        click.echo("where packets get lost, or routers spare their ICMP:")
+        click.echo(tabulate(rows, headers=("sure", "verdicts", "right"), tablefmt="plain"))
+    nothing, most = sum(one.knows_nothing for one in judged), max(one.packets for one in judged)
+    click.echo(
+        f"{len(judged)} random networks: {wrong} verdicts that contradict the truth "
+        f"({wrong_by_chance} of them where packets get lost), knew nothing: {nothing}, at most {most} packets"
+    )
 
 
 def _ask(scenario: Scenario, seed: int, *, simulated: bool) -> Result:

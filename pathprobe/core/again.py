@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pathprobe.core.evidence import Observation, hops_back, refusal_of
+from pathprobe.core.evidence import Evidence, Observation, hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
 from pathprobe.core.loops import is_loop
-from pathprobe.core.outcomes import Reply, Unreachable
+from pathprobe.core.outcomes import Reply, Reset, TimeExceeded, Unreachable
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.situation import GAP, Situation, Want
 from pathprobe.core.statistics import RULED_OUT, chance_of_split
@@ -124,19 +124,41 @@ def _nearest_answer(now: Situation, role: Role) -> int | None:
 
 def distance(now: Situation) -> Iterator[Want]:
     """The distance is the smallest TTL that drew the target's answer: a lost answer would make it too large."""
-    evidence, role = now.evidence, _gauge(now)
-    known = _nearest_answer(now, role)
-    if not known or known == 1 or not now.all_settled or known - 1 in evidence.responders:
+    evidence = now.evidence
+    arrived = _steps_that_arrived(now)
+    known = min((seen.probe.ttl for seen in arrived), default=1)
+    if evidence.local or known == 1 or not now.all_settled or _is_a_router(evidence, known - 1):
         return
-    before = evidence.at(role, known - 1)
-    there = [seen for seen in evidence.of(role) if seen.probe.ttl >= known]
+    asking = min(arrived, key=lambda seen: (seen.probe.role is Role.TEST, seen.probe.ttl)).probe
+    before = evidence.at(asking.role, known - 1)
+    there = [seen for seen in evidence.of(asking.role) if seen.probe.ttl >= known]
     nearer = any(_came_from_nearer(now, seen, known) for seen in there)
-    most = (DOUBTFUL_TRIES if nearer else LOSSY_TRIES) if evidence.lossy else LOSSY_TRIES if nearer else TRIES
+    lossy = evidence.lossy or any(now.is_pending(seen) for seen in there)
+    most = (DOUBTFUL_TRIES if nearer else LOSSY_TRIES) if lossy else LOSSY_TRIES if nearer else TRIES
     unlikely = RULED_OUT if nearer else evidence.certain
     if len(before) >= most or (len(before) >= TRIES and _chance_of_difference(now, before, there) <= unlikely):
         return
-    flow = next(seen.probe.flow for seen in evidence.at(role, known) if evidence.from_target(seen))
-    yield Want(role=role, kind=flow.kind, port=flow.port, ttl=known - 1)
+    yield Want(role=asking.role, kind=asking.flow.kind, port=asking.flow.port, ttl=known - 1)
+
+
+def _steps_that_arrived(now: Situation) -> list[Observation]:
+    """The TTL steps that drew the target's answer; of the port's own those that no box on the way can have made."""
+    evidence = now.evidence
+    beyond = max(evidence.expired_at(Role.CONTROL), default=0)
+    return [
+        seen
+        for seen in (*evidence.controls, *evidence.tests)
+        if evidence.passes(seen)
+        and not seen.probe.is_direct
+        and (seen.probe.role is Role.CONTROL or (not isinstance(seen.outcome, Reset) and seen.probe.ttl > beyond))
+    ]
+
+
+def _is_a_router(evidence: Evidence, hop: int) -> bool:
+    """Something runs out there: in its own name, or in the target's for others than a port that it forwards."""
+    if any(isinstance(seen.outcome, TimeExceeded) for seen in evidence.at(Role.CONTROL, hop)):
+        return True
+    return evidence.responders.get(hop, evidence.target) != evidence.target
 
 
 def _came_from_nearer(now: Situation, seen: Observation, known: int) -> bool:

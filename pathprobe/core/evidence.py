@@ -223,17 +223,30 @@ class Evidence:
     @cached_property
     def lossy(self) -> bool:
         """Probes that should have fared alike did not: packets get lost, or routers spare their ICMP."""
-        reach = self.reached(Role.TEST)
-        stopped = not any(self.passes(seen) for seen in self.tests if seen.probe.flow.kind is Kind.ECHO)
         fates: dict[object, set[bool]] = defaultdict(set)
         for seen in (*self.tests, *self.controls):
-            if stopped and seen.probe.role is Role.TEST and seen.probe.ttl > reach:
-                continue  # what stops the port is no loss
+            if seen.probe.ttl > self._reach_of(seen):
+                continue  # what stops the port, or a control, is no loss
             silent = self.is_silent(seen)
             if silent or self.got_through(seen):
                 arrives = self.distance is not None and seen.probe.ttl >= self.distance
                 fates[seen.probe.flow.label if arrives or seen.probe.is_direct else seen.probe.ttl].add(silent)
         return any(len(both) > 1 for both in fates.values())
+
+    def _reach_of(self, seen: Observation) -> int:
+        """The farthest TTL with which the probe's like were seen to get through."""
+        if seen.probe.role is Role.TEST:
+            pinged = seen.probe.flow.kind is Kind.ECHO and any(self.passes(one) for one in self.tests)
+            return FULL_TTL if pinged else self.reached(Role.TEST)
+        return self._farthest_controls.get(seen.probe.flow.label, 0)
+
+    @cached_property
+    def _farthest_controls(self) -> dict[str, int]:
+        farthest: dict[str, int] = {}
+        for seen in filter(self.got_through, self.controls):
+            label = seen.probe.flow.label
+            farthest[label] = FULL_TTL if self.passes(seen) else max(seen.probe.ttl, farthest.get(label, 0))
+        return farthest
 
     @property
     def believed(self) -> float:

@@ -23,18 +23,23 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One kind of ICMP error: its meaning and the name operators know it by."""
+    """One kind of ICMP error: its meaning and the name operators know it by.
+
+    ``of_neighbour``: what a router says when nobody on the link answers for the destination (RFC 1812 section 5.2.7.1,
+    RFC 4443 section 3.1).
+    """
 
     meaning: Meaning
     name: str
     port_unreachable: bool = False
+    of_neighbour: bool = False
 
 
 _REJECT, _NO_ROUTE = Meaning.REJECT, Meaning.NO_ROUTE
 
 _V4: dict[tuple[int, int], Message] = {
     (3, 0): Message(meaning=_NO_ROUTE, name="network unreachable"),
-    (3, 1): Message(meaning=_NO_ROUTE, name="host unreachable"),
+    (3, 1): Message(meaning=_NO_ROUTE, name="host unreachable", of_neighbour=True),
     (3, 2): Message(meaning=_REJECT, name="protocol unreachable"),
     (3, 3): Message(meaning=_REJECT, name="port unreachable", port_unreachable=True),
     (3, 4): Message(meaning=Meaning.TOO_BIG, name="fragmentation needed"),
@@ -54,7 +59,7 @@ _V6: dict[tuple[int, int], Message] = {
     (1, 0): Message(meaning=_NO_ROUTE, name="no route to destination"),
     (1, 1): Message(meaning=_REJECT, name="communication administratively prohibited"),
     (1, 2): Message(meaning=_NO_ROUTE, name="beyond scope of source address"),
-    (1, 3): Message(meaning=_NO_ROUTE, name="address unreachable"),
+    (1, 3): Message(meaning=_NO_ROUTE, name="address unreachable", of_neighbour=True),
     (1, 4): Message(meaning=_REJECT, name="port unreachable", port_unreachable=True),
     (1, 5): Message(meaning=_REJECT, name="source address failed policy"),
     (1, 6): Message(meaning=_REJECT, name="reject route to destination"),

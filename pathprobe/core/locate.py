@@ -22,12 +22,16 @@ from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.outcomes import Rejected, Reply, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
+from pathprobe.core.senders import has_forwarded, hop_of_sender, last_hop_passed, not_taken, ttls_from
 from pathprobe.core.statistics import TTL_COINCIDENCE, chance_of_split
 
 #: How a reply that was made nearer than the target's own is weighed when the only thing to compare it
 #: with is an answer of another kind: stacks may start echo and TCP with TTLs of their own choice.
 _OTHER_KIND = 1 / 4
 
+
+#: Hops: longer paths are not seen on the Internet.
+LONGEST_PATH = TTL_COINCIDENCE
 
 #: A hop is passed over as the first bad one if mere chance explains this well why it was not seen.
 _LIKELY = 1 / 3
@@ -165,6 +169,14 @@ def _says_closed(evidence: Evidence, seen: Observation) -> bool:
     return told and evidence.from_target(seen)
 
 
+def of_one_box(evidence: Evidence, refused: tuple[Observation, ...]) -> tuple[Observation, ...]:
+    """Of the refusals those of one box: the first whose hop is known, else the one that answered the nearest step."""
+    told = [(one, one.outcome.source) for one in refused if isinstance(one.outcome, Reply)]
+    placed = [sender for _, sender in told if evidence.hop_of(sender)]
+    chosen = placed[0] if placed else min(told, key=lambda pair: pair[0].probe.ttl)[1]
+    return tuple(one for one, sender in told if sender == chosen)
+
+
 def origin_of(evidence: Evidence, seen: tuple[Observation, ...]) -> Origin:
     """Who made these answers: all of one kind and from one address."""
     replies = [answer.outcome for answer in seen if isinstance(answer.outcome, Reply)]
@@ -183,38 +195,44 @@ def _named_box(evidence: Evidence, seen: tuple[Observation, ...], address: str, 
         return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back)
     ttl = evidence.hop_of(address)
     if ttl is None:
-        ttl = _hop_of_answerer(evidence, first_ttl, back)
+        ttl = _hop_of_answerer(evidence, seen, first_ttl, back)
     device = Device(ttl=ttl, address=address, by=(Clue.ICMP_SOURCE,))
     return Origin(seen=seen, by_target=False, chance=0.0, first_ttl=first_ttl, hops_back=back, device=device)
 
 
-def _hop_of_answerer(evidence: Evidence, first_ttl: int, back: int) -> int:
-    """A box at hop k answers from TTL k (before routing) or k + 1 on (behind it); the way back breaks the tie.
+def _hop_of_answerer(evidence: Evidence, seen: tuple[Observation, ...], first_ttl: int, back: int) -> int:
+    """A box at hop k answers from TTL k (before routing) or k + 1 on (behind it); its reply's TTL breaks the tie.
 
     It is at no hop that others are known to be at; steps before the first one answered may have been lost.
     """
-    if first_ttl >= FULL_TTL:
-        return back
-    if back in (first_ttl - 1, first_ttl):
-        return back
-    unknown = [hop for hop in range(back, first_ttl) if hop not in evidence.responders and hop != evidence.distance]
-    if unknown:
-        return unknown[0]
-    return max(1, first_ttl - 1) if first_ttl in evidence.responders else first_ttl
+    nearest, behind = max(1, last_hop_passed(evidence, seen[0])), has_forwarded(seen)
+    hops = range(nearest, min(first_ttl, LONGEST_PATH) + (0 if behind else 1))
+    free = not_taken(evidence, hops)
+    # Beside the machine that others met at a hop there may be one more, but not beside the one that this flow met.
+    perhaps = not_taken(evidence, hops, frozenset(one.probe.flow.source_port for one in seen))
+    for possible in (free, perhaps, hops if not perhaps else ()):
+        if sender := hop_of_sender(evidence, _arrived(seen), possible):
+            return sender
+    if free:
+        return free[-1] if behind and first_ttl < FULL_TTL else free[0]
+    return back if first_ttl >= FULL_TTL else max(1, first_ttl - 1)
 
 
 def _in_targets_name(evidence: Evidence, seen: tuple[Observation, ...], first_ttl: int, back: int) -> Origin:
     early = tuple(answer for answer in seen if _expires_there(evidence, answer.probe.ttl))
     peers = _comparable(evidence, seen[0])
     usual = Counter(hops_back(reply.ttl) for reply in _replies(peers)).most_common(1)[0][0] if peers else None
-    nearer = usual is not None and back < usual
+    handed_on = forwards_at(evidence)
+    # What stands behind a target that forwards the port is of whatever make.
+    nearer = usual is not None and back < usual and not (handed_on and first_ttl > handed_on)
     same_kind = bool(peers) and _alike(peers[0], seen[0])
     told = Origin(
         seen=seen, by_target=True, chance=1.0, first_ttl=first_ttl, hops_back=back, comparison=peers, usual=usual
     )
     hops = _possible_hops(evidence, first_ttl)
-    if early or (nearer and (same_kind or back in hops)):
-        return _forged(evidence, told, early, hops, nearer=nearer, same_kind=same_kind)
+    routers = same_kind and _comes_from_a_router(evidence, told, hops)
+    if early or routers or (nearer and (same_kind or back in hops)):
+        return _forged(evidence, told, early, hops, unlike=nearer or routers, same_kind=same_kind)
     if usual is None and back < first_ttl < FULL_TTL:
         return replace(told, by_target=None)  # came back from nearer than it went, and nothing to compare it with
     return replace(told, chance=_chance_of_a_forger(evidence, told))
@@ -233,21 +251,33 @@ def _forged(
     early: tuple[Observation, ...],
     hops: range,
     *,
-    nearer: bool,
+    unlike: bool,
     same_kind: bool,
 ) -> Origin:
-    """A box answered in the target's place; it is named if the TTLs agree on one hop."""
-    back = told.hops_back
-    clues = [Clue.REPLY_TTL] if nearer and (back in hops or back == told.first_ttl) else []
+    """A box answered in the target's place; it is named if the TTLs agree on one hop. ``unlike``: so is its reply."""
+    hop = hop_of_sender(evidence, _arrived(told.seen), range(hops.start, told.first_ttl + 1), is_error=False)
     device = None
-    if clues:
-        clues += [Clue.FIRST_ANSWERING_TTL] if early else []
-        device = Device(ttl=back, address=evidence.responders.get(back), by=tuple(clues))
+    if hop is not None and unlike:
+        clues = (Clue.REPLY_TTL, Clue.FIRST_ANSWERING_TTL) if early else (Clue.REPLY_TTL,)
+        device = Device(ttl=hop, address=evidence.responders.get(hop), by=clues)
     chance = 0.5 ** len(early)
-    if nearer:
+    if unlike:
         chance *= 1 / TTL_COINCIDENCE if early or same_kind else _OTHER_KIND
-    comparison = told.comparison if nearer else ()
+    comparison = told.comparison if unlike else ()
     return replace(told, by_target=False, chance=chance, device=device, comparison=comparison)
+
+
+def _comes_from_a_router(evidence: Evidence, told: Origin, hops: range) -> bool:
+    """The reply came with the TTL of a router that could have made it, and of nothing that is like it."""
+    arrived = _arrived(told.seen)
+    if arrived in {reply.ttl for reply in _replies(told.comparison)}:
+        return False
+    return any(arrived in ttls_from(evidence, hop) for hop in range(hops.start, told.first_ttl + 1))
+
+
+def _arrived(seen: tuple[Observation, ...]) -> int:
+    """The TTL with which most of the answers came."""
+    return Counter(reply.ttl for reply in _replies(seen)).most_common(1)[0][0]
 
 
 def _expires_there(evidence: Evidence, ttl: int) -> bool:

@@ -99,7 +99,8 @@ def _sightings(evidence: Evidence, steps: Mapping[int, Observation]) -> Mapping[
 def _entrance(steps: Mapping[int, Observation], first: int, period: int) -> int:
     """The first hop of the loop: the first that comes again, or one before it under another address."""
     for ttl in range(first - 1, max(first - period, 1) - 1, -1):
-        outside, inside = steps.get(ttl), steps.get(ttl + period)
+        outside = steps.get(ttl)
+        inside = next((steps[later] for later in range(ttl + period, max(steps) + 1, period) if later in steps), None)
         if outside and inside:
             return ttl if _way_back(outside) == _way_back(inside) else first
     return first

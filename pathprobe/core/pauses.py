@@ -1,8 +1,8 @@
 """What can only time tell?
 
 A router gives up on its neighbour after three seconds and only then says so. One that limits its ICMP has
-an answer to spare every second. When everything asked so far has had its time and the port stays silent,
-these are worth waiting for; nothing else is.
+an answer to spare every second. When everything asked so far has had its time and the port stays silent, or
+who refuses it is not placed, these are worth waiting for; nothing else is.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathprobe.core.closed_ports import closed_ports, ports_from
 from pathprobe.core.evidence import Observation, refusal_of
 from pathprobe.core.forwarding import forwards_at
-from pathprobe.core.locate import chance_from
+from pathprobe.core.locate import chance_from, of_one_box, origin_of
 from pathprobe.core.loops import is_loop
+from pathprobe.core.outcomes import Unreachable
 from pathprobe.core.probes import FULL_TTL, Kind, Role
+from pathprobe.core.senders import last_hop_passed
 from pathprobe.core.situation import Situation, Want
 from pathprobe.core.timing import NEIGHBOUR_LOOKUP
 
@@ -46,7 +48,10 @@ class Pause:
 
 def pauses(now: Situation) -> Iterator[Pause]:
     """What waiting is worth, once everything asked so far has had its time."""
-    if not now.test_is_silent or not now.all_settled:
+    if not now.all_settled:
+        return
+    yield from _unplaced_box(now)
+    if not now.test_is_silent:
         return
     yield from _neighbour_lookup(now)
     yield from _refused_controls(now)
@@ -63,7 +68,8 @@ def _neighbour_lookup(now: Situation) -> Iterator[Pause]:
     longest = now.question.longest_wait
     if evidence.local or (longest is not None and longest < NEIGHBOUR_LOOKUP):
         return
-    if is_loop(evidence) or any(refusal_of(seen.outcome) for seen in evidence.observations):
+    # One that prohibits a control says nothing of the neighbour.
+    if is_loop(evidence) or any(isinstance(seen.outcome, Unreachable) for seen in evidence.observations):
         return
     if evidence.crossing(evidence.reached(Role.TEST)) is not None and forwards_at(evidence) is None:
         return
@@ -96,6 +102,26 @@ def _refused_controls(now: Situation) -> Iterator[Pause]:
     if any(refusal_of(seen.outcome) for seen in evidence.controls):
         due = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
         yield Pause(due, (now.test(FULL_TTL, fresh=True),))
+
+
+def _unplaced_box(now: Situation) -> Iterator[Pause]:
+    """A box refused the port, and the TTL of its answer puts it beyond hops that say nothing: is it one of those?
+
+    It had no answer to spare for the steps that ended there. Once it has, the first of them is asked again.
+    """
+    evidence = now.evidence
+    refused = tuple(seen for seen in evidence.tests if refusal_of(seen.outcome))
+    device = origin_of(evidence, of_one_box(evidence, refused)).device if now.traced and refused else None
+    if device is None or evidence.hop_of(device.address or "") is not None:
+        return
+    started = min(seen.sent for seen in evidence.observations)
+    if now.has_passed(started + LONGEST_PATIENCE):
+        return
+    later = {seen.probe.ttl for seen in evidence.tests if seen.sent >= started + ROUTE_ERROR_REFILL}
+    hops = range(last_hop_passed(evidence, refused[0]) + 1, device.ttl)
+    if hop := next((hop for hop in hops if hop not in later), None):
+        due = max(seen.sent for seen in evidence.observations) + ROUTE_ERROR_REFILL
+        yield Pause(due, (now.test(hop, fresh=True),))
 
 
 def _limited_hops(now: Situation) -> Iterator[Pause]:

@@ -6,9 +6,10 @@ from pathprobe.core.evidence import Evidence
 from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.locate import Origin
 from pathprobe.core.loops import find_circle
-from pathprobe.core.outcomes import Reply
+from pathprobe.core.outcomes import Reply, TimeExceeded
 from pathprobe.core.probes import FULL_TTL, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
+from pathprobe.core.senders import ttls_from
 
 
 def hop(evidence: Evidence, ttl: int) -> Hop:
@@ -66,9 +67,18 @@ def reached(evidence: Evidence) -> Hop:
 
 
 def circle(evidence: Evidence) -> Location:
-    """The last hop of the first round is the one that sends the packets back."""
+    """The last hop of the first round is the one that sends the packets back.
+
+    Where no round shows, nobody knows of the hops beyond the first sighting of the box at which a full TTL ran out
+    whether they were hops of a second round.
+    """
     found = find_circle(evidence)
     ttl = evidence.reached(Role.TEST)
+    for seen in evidence.tests:
+        if isinstance(seen.outcome, TimeExceeded) and seen.probe.is_direct:
+            # It is known by its address, or else by how its answers come home.
+            sightings = (hop for hop in range(1, ttl) if seen.outcome.ttl in ttls_from(evidence, hop))
+            ttl = min(ttl, evidence.hop_of(seen.outcome.source) or ttl, *sightings)
     last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
     return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=found.hops[-1] if found else last_good)
 

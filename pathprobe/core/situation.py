@@ -122,8 +122,16 @@ class Situation:
     def is_settled(self, seen: Observation, after: float | None = None) -> bool:
         wait = after
         if wait is None:
-            wait = self.evidence.window if seen.asks_size else self.patience
+            wait = self.evidence.window if seen.asks_size or self._may_arrive(seen) else self.patience
         return not self.is_pending(seen) or self.has_passed(seen.sent + wait)
+
+    def _may_arrive(self, seen: Observation) -> bool:
+        """The verdict rests on whether a control gets to the target, and this one still may: who refused the port is
+        perhaps much nearer than the target."""
+        evidence = self.evidence
+        if seen.probe.role is not Role.CONTROL or not seen.probe.is_direct or evidence.control_reaches_target:
+            return False
+        return not any(isinstance(one.outcome, Answered) for one in evidence.tests)
 
     def has_passed(self, time: float) -> bool:
         return self.now >= time - _TICK
@@ -332,6 +340,6 @@ class Steps:
         if self.refused_at is not None:
             # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.
             ahead = min(ahead, self.refused_at + 1)
-        elif self._directs and all(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
+        elif any(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
             ahead = min(ahead, self.last_answer + GAP)
         return min(ahead, longest)

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator
 
 from pathprobe.core import again, branches
 from pathprobe.core.closed_ports import closed_ports, ports_from
-from pathprobe.core.evidence import hops_back, refusal_of
+from pathprobe.core.evidence import Observation, hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
 from pathprobe.core.outcomes import Answered, Rejected, Reset, TimeExceeded
 from pathprobe.core.pauses import Pause, pauses
@@ -145,12 +145,17 @@ def _needs_other_port(now: Situation) -> bool:
         isinstance(seen.outcome, TimeExceeded) for seen in now.evidence.controls if seen.probe.is_direct
     ):
         return False  # everything circles
-    told = [refusal.source for seen in evidence.observations if (refusal := refusal_of(seen.outcome))]
     echoes = [seen for seen in now.asked(Role.CONTROL, Kind.ECHO, None) if seen.probe.is_direct]
-    if told and any(refusal_of(seen.outcome) for seen in echoes) and now.fate_known:
-        return False
+    if any(_told(seen) in {_told(test) for test in evidence.tests} for seen in echoes if refusal_of(seen.outcome)):
+        return False  # the same box says the same of both
     settled = all(now.is_settled(seen) for seen in (*now.directs, *echoes))
     return settled and (now.fate_known or now.test_is_silent)
+
+
+def _told(seen: Observation) -> tuple[str, str] | None:
+    """Who refused a probe, and in which words."""
+    refusal = refusal_of(seen.outcome)
+    return (refusal.source, refusal.message.name) if refusal else None
 
 
 def _other_ports(now: Situation) -> Iterator[Want]:

@@ -26,7 +26,7 @@ from pathprobe.core import paths, places
 from pathprobe.core import reasons as because
 from pathprobe.core.closed_ports import closed_ports
 from pathprobe.core.evidence import Evidence, Observation, kept_back
-from pathprobe.core.locate import Origin, Silence, closing, locate_silence, origin_of
+from pathprobe.core.locate import Origin, Silence, closing, locate_silence, of_one_box, origin_of
 from pathprobe.core.loops import PROOF, find_circle
 from pathprobe.core.outcomes import (
     NOT_SEEN,
@@ -222,8 +222,8 @@ def _refused(evidence: Evidence) -> Verdict | None:
     seen = _tests_with(evidence, Rejected) or _tests_with(evidence, Unreachable)
     if not seen:
         return None
+    seen = of_one_box(evidence, seen)
     sender = _sender(seen[0])
-    seen = tuple(one for one in seen if _sender(one) == sender)
     origin = origin_of(evidence, seen)
     mechanism = Mechanism.REJECT if isinstance(seen[0].outcome, Rejected) else Mechanism.NO_ROUTE
     state = State.FILTERED
@@ -291,6 +291,8 @@ def _mute(evidence: Evidence) -> Verdict | None:
     if not silence.tests or silence.tests[0].probe.flow.kind is not Kind.UDP or silence.location.where is Where.PATH:
         return None
     closed = closed_ports(evidence)
+    if evidence.controls and not silence.controls and not closed.told:
+        return None  # nothing of any kind gets there
     died = because.reason(Claim.TEST_UNANSWERED, silence.tests, hop=_ttl(silence.location.last_good))
     interval = because.interval(silence) if silence.controls else because.all_silent(evidence, silence)
     reasons = (died, *because.closed_ports(closed), *because.control_passed(evidence, silence.controls), *interval)

@@ -194,7 +194,14 @@ class Node:
         if isinstance(via, Fault):
             return Ended(error=_ROUTE_ERRNO[via])
         passed = self._pass(Hook.OUTPUT, packet, memory)
-        return passed if isinstance(passed, Ended) else self._leave(passed, via, memory)
+        if isinstance(passed, Ended):
+            return passed
+        if passed.destination != packet.destination:
+            # A translated packet is routed anew (ip_route_me_harder); it does not go round over loopback.
+            via = self._route(passed, quoted(passed) or passed)
+            if isinstance(via, Fault):
+                return Ended(error=_ROUTE_ERRNO[via])
+        return self._leave(passed, via, memory)
 
     def give_up(self, waited: Unresolved) -> Ended:
         """What becomes of a packet that waited for a neighbour in vain."""
@@ -316,7 +323,10 @@ class Node:
         source = packet.destination
         if source not in self.addresses:
             back = self._lookup(packet.source)
-            by_inbound = packet.version == 6 and not (back and back.is_preferred)
+            # To an address of its own, which it wrote over the sender's, it speaks from that one.
+            by_inbound = (
+                packet.version == 6 and not (back and back.is_preferred) and packet.source not in self.addresses
+            )
             source = inbound if by_inbound and inbound else self._facing(packet.source)
         return icmp_error(packet, source=source, type_=message[0], code=message[1], mtu=mtu)
 

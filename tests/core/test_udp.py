@@ -59,7 +59,7 @@ def refuses_tests(at: str, code: tuple[int, int], hop: int) -> Network:
         (road(listening=()), Says(State.CLOSED, Mechanism.REJECT, **REFUSED)),
         (mute(road()), Says(State.OPEN_FILTERED, None, **EDGE)),
         (mute(road(), is_udp), Says(State.UNKNOWN, None, **EDGE)),
-        (mute(road(), everything), Says(State.UNKNOWN, None, Where.UNKNOWN, DISTANCE - 1)),
+        (mute(road(), everything), Says(State.UNREACHABLE, Mechanism.DROP, Where.UNKNOWN, DISTANCE - 1)),
         (
             mute(road(), beyond=3),
             Says(State.FILTERED, Mechanism.DROP, Where.PATH, 2, 3, direction=Direction.FORWARD, distance=DISTANCE),
