@@ -97,12 +97,17 @@ def _sightings(evidence: Evidence, steps: Mapping[int, Observation]) -> Mapping[
 
 
 def _entrance(steps: Mapping[int, Observation], first: int, period: int) -> int:
-    """The first hop of the loop: the first that comes again, or one before it under another address."""
+    """The first hop of the loop: the first that comes again, or one before it that said nothing or had another address.
+
+    What it says on a later round comes home over as many hops as on the first.
+    """
     for ttl in range(first - 1, max(first - period, 1) - 1, -1):
         outside = steps.get(ttl)
         inside = next((steps[later] for later in range(ttl + period, max(steps) + 1, period) if later in steps), None)
         if outside and inside:
             return ttl if _way_back(outside) == _way_back(inside) else first
+        if inside and _way_back(inside) == ttl:
+            return ttl
     return first
 
 

@@ -35,7 +35,7 @@ def hop_of_sender(evidence: Evidence, ttl: int, hops: Iterable[int], *, is_error
     counted_on = {hop + came - ttl for hop in _farthest_before(known, possible) for came in known[hop]}
     clues = (
         alike,
-        [hop for hop in possible if hop in counted_on],
+        [hop for hop in possible if hop in counted_on and hop not in known],
         [hop for hop in possible if ttl + hop - 1 in _STARTS],
     )
     return next((found[0] for found in clues if len(found) == 1), None)

@@ -132,3 +132,13 @@ def test_all_hops_behind_a_destination_nat_have_the_address_that_was_asked(at: s
     said = answers(place, *(syn(place, ttl=ttl) for ttl in (1, 2, 3, 4)))
 
     assert [line.split()[0] for line in said[-hops:]] == [place.destination_address] * hops
+
+
+@FAMILIES
+def test_a_router_that_translates_says_itself_that_its_neighbour_is_gone(family: int) -> None:
+    masquerade = rule("r3", "postrouting", "masquerade", protocol=None)
+    place = scenario(masquerade, family=family, target_up=False)
+    expired, gone = answers(place, syn(place, ttl=3), syn(place))
+
+    assert gone.split()[0] == place.link_address(3, "left")
+    assert gone.split()[-1] == expired.split()[-1]
