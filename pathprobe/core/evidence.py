@@ -33,8 +33,9 @@ from pathprobe.core.timing import silence_window
 #: A capture stores nanoseconds and a timer fires a little early: waited and window are compared with this slack.
 _CLOCK_SLACK = 1e-3
 
-#: The TTLs with which stacks start: Linux and BSD 64, Windows 128, routers and Solaris 255.
-INITIAL_TTLS = (64, 128, 255)
+#: The TTLs with which stacks start: Linux and BSD 64, Windows 128, routers and Solaris 255, old and small ones 32.
+#: No path is so long that a reply which started with 64 comes with 32.
+INITIAL_TTLS = (32, 64, 128, 255)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pathprobe.core.evidence import Evidence, Observation, refusal_of
+from pathprobe.core.evidence import INITIAL_TTLS, Evidence, Observation, refusal_of
 from pathprobe.core.outcomes import TimeExceeded
-
-#: The TTLs with which stacks start; 32 is rare and old, so it only counts where a hop is already suspected.
-_STARTS = (32, 64, 128, 255)
 
 #: Seconds: who answers so late has looked for a neighbour, with one request a second (RFC 4861 section 10).
 _LOOKED_FOR_A_NEIGHBOUR = 1.0
@@ -36,7 +33,7 @@ def hop_of_sender(evidence: Evidence, ttl: int, hops: Iterable[int], *, is_error
     clues = (
         alike,
         [hop for hop in possible if hop in counted_on and hop not in known],
-        [hop for hop in possible if ttl + hop - 1 in _STARTS],
+        [hop for hop in possible if ttl + hop - 1 in INITIAL_TTLS],
     )
     return next((found[0] for found in clues if len(found) == 1), None)
 
