@@ -35,7 +35,10 @@ FULL = FULL_TTL
 
 @pytest.mark.parametrize(
     ("ttl", "hops"),
-    [(64, 1), (63, 2), (61, 4), (33, 32), (32, 1), (30, 3), (1, 32), (65, 64), (128, 1), (125, 4), (129, 127), (255, 1), (252, 4)],
+    [
+        *[(64, 1), (63, 2), (61, 4), (33, 32), (32, 1), (30, 3), (1, 32)],
+        *[(65, 64), (128, 1), (125, 4), (129, 127), (255, 1), (252, 4)],
+    ],
 )
 def test_a_reply_started_with_the_next_usual_ttl(ttl: int, hops: int) -> None:
     assert hops_back(ttl) == hops
