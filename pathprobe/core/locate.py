@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from pathprobe.core.evidence import Evidence, Observation, hops_back
 from pathprobe.core.forwarding import forwards_at
+from pathprobe.core.loops import find_circle
 from pathprobe.core.outcomes import Rejected, Reply, Reset
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
@@ -73,7 +74,10 @@ def locate_silence(evidence: Evidence) -> Silence:
         return _local_silence(evidence)
     if first is None:
         lost = tuple(seen for seen in evidence.tests if evidence.is_silent(seen) and seen.probe.ttl > last)
-        unknown = Location(where=Where.UNKNOWN, last_good=_hop(evidence, last))
+        # Hops that come again are no progress, even where too few came again to prove a loop.
+        circle = find_circle(evidence)
+        farthest = min(last, circle.hops[0].ttl) if circle else last
+        unknown = Location(where=Where.UNKNOWN, last_good=_hop(evidence, farthest))
         return Silence(location=unknown, chance=1.0, tests=lost, controls=())
     tests = tuple(seen for seen in evidence.tests if seen.probe.ttl >= first and evidence.is_silent(seen))
     controls = _working_controls(evidence, first)

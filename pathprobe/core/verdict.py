@@ -236,11 +236,11 @@ def _refused(evidence: Evidence) -> Verdict | None:
     )
     if evidence.is_own(sender) and not evidence.local:
         reasons = (because.refusal(Claim.GAVE_UP, seen), *because.no_address(evidence, seen))
-    if origin.by_target is not False:
-        location = places.refusing_target(evidence, origin)
-    else:
-        location = places.box(evidence, origin)
-    return _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
+    by_target = origin.by_target is not False
+    location = places.refusing_target(evidence, origin) if by_target else places.box(evidence, origin)
+    verdict = _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
+    # The port's own step may have shown the target nearer than any control did.
+    return replace(verdict, distance=location.last_good.ttl) if by_target and location.last_good else verdict
 
 
 def _circled(evidence: Evidence) -> Verdict | None:
