@@ -122,6 +122,8 @@ def report(tallies: Sequence[Tally], beside: dict[str, tuple[str, str]], simulat
         if runs:
             print(f"\ncalibration over the noisy networks, {title}\n")
             print(tabulate(calibration.table(runs), calibration.HEADINGS, tablefmt="github", disable_numparse=True))
+    if beside:
+        print(f"\n{beside_in_words(beside)}", end="")
     return _conclusion(tallies, [*noisy, *simulated])
 
 
@@ -141,6 +143,15 @@ def row(one: Tally, beside: tuple[str, str]) -> tuple[str, ...]:
     )
     # A bar would end the cell.
     return tuple(cell.replace("|", " or ") for cell in cells)
+
+
+def beside_in_words(beside: dict[str, tuple[str, str]]) -> str:
+    """How often each peer is wrong, and names no place."""
+    lines = []
+    for peer, said in zip(("nmap", "traceroute"), zip(*beside.values(), strict=True), strict=True):
+        wrong, silent = (sum(mark in words for words in said) for mark in (peers.WRONG, peers.NO_PLACE))
+        lines.append(f"{peer}: of {len(said)} networks wrong about {wrong}, no place for {silent}\n")
+    return "".join(lines)
 
 
 def truth(scenario: Scenario) -> str:

@@ -79,6 +79,17 @@ def test_a_row_shows_the_least_sure_and_the_dearest_run() -> None:
     )
 
 
+def test_what_the_peers_get_wrong_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    beside = {
+        "reset-r2-forward": ("closed/reset ttl 63 (WRONG)", "target at hop 3 (WRONG)"),
+        STEADY: ("filtered/no-response (no place)", "last answer hop 2, then *"),
+    }
+    accuracy.report([of(STEADY, GOOD)], beside, [])
+    said = capsys.readouterr().out
+    assert "nmap: of 2 networks wrong about 1, no place for 1\n" in said
+    assert "traceroute: of 2 networks wrong about 1, no place for 0\n" in said
+
+
 @pytest.mark.parametrize(
     ("name", "truth"),
     [
