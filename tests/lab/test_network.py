@@ -155,8 +155,10 @@ def test_a_host_without_a_route_says_so_itself(name: str) -> None:
 
 
 def dead_targets() -> list[str]:
+    """Those with one last router: of several any may be the one that looked for its neighbour."""
     scenarios = [scenario for scenario in map(catalogue.load, catalogue.names()) if not scenario.target_up]
-    return [scenario.name for scenario in scenarios if scenario.expect.mechanism != "answer"]
+    single = [scenario for scenario in scenarios if not scenario.branches]
+    return [scenario.name for scenario in single if scenario.expect.mechanism != "answer"]
 
 
 @pytest.mark.parametrize("name", dead_targets())
