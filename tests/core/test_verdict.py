@@ -398,14 +398,14 @@ def test_reject_from_the_target_is_filtered_by_the_target(code: tuple[int, int])
 def test_reject_from_a_target_that_also_answers_nothing_else_has_its_hop_from_the_first_ttl() -> None:
     fate = rejected(THERE)
     given = verdict(*steps(syn, 3), syn(4, fate), syn(FULL, fate), *steps(echo, 3))
-    assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, None)
+    assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, 4)
 
 
 @pytest.mark.parametrize("back", [2, 3])
 def test_reject_from_the_target_is_the_targets_if_nothing_else_answers_and_the_way_back_is_shorter(back: int) -> None:
     fate = rejected(THERE, back=back)
     given = verdict(*steps(syn, 3), syn(4, fate), syn(FULL, fate), *steps(echo, 3))
-    assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, None)
+    assert said(given) == Says(FILTERED, Mechanism.REJECT, Where.TARGET, 4, None, 4, FORWARD, 4)
 
 
 def test_an_untraced_reject_from_the_target_names_no_hop() -> None:
