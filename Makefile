@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-networks test-rest lint accuracy bench captures tools peers clean
+.PHONY: demo test test-scenarios test-networks test-rest lint accuracy bench captures tools peers clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
@@ -13,10 +13,13 @@ demo: $(READY) tools
 # Real networks are mostly waited for, the rest is computed: side by side. Threads, which a runner for many
 # processes would start, are no good for labs.
 test: $(READY) tools
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-networks test-rest
+	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-scenarios test-networks test-rest
+
+test-scenarios:
+	$(BIN)/pytest -m lab tests/scenarios
 
 test-networks:
-	$(BIN)/pytest -m lab
+	$(BIN)/pytest -m lab --ignore tests/scenarios
 
 test-rest:
 	$(BIN)/pytest -m "not lab"
