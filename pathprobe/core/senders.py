@@ -48,9 +48,19 @@ def not_taken(evidence: Evidence, hops: Iterable[int], ports: frozenset[int] | N
 
 
 def last_hop_passed(evidence: Evidence, seen: Observation) -> int:
-    """The farthest hop at which a probe of the same service was seen to run out; 0 where none was."""
+    """The farthest hop at which a probe of the same service was seen to run out; 0 where none was.
+
+    Flows that get to the target do not count: they may go another way.
+    """
     service = seen.probe.flow.label
-    return max((one.probe.ttl for one in _expired(evidence) if one.probe.flow.label == service), default=0)
+    alike = [one for one in (*evidence.tests, *evidence.controls) if one.probe.flow.label == service]
+    alive = {one.probe.flow.source_port for one in alike if evidence.passes(one)}
+    ttls = (
+        one.probe.ttl
+        for one in _expired(evidence)
+        if one.probe.flow.label == service and one.probe.flow.source_port not in alive
+    )
+    return max(ttls, default=0)
 
 
 def has_forwarded(seen: Iterable[Observation]) -> bool:

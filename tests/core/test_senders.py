@@ -10,7 +10,18 @@ from pathprobe.core.evidence import Observation
 from pathprobe.core.locate import of_one_box, origin_of
 from pathprobe.core.probes import FULL_TTL
 from pathprobe.core.senders import has_forwarded, hop_of_sender, last_hop_passed, not_taken
-from tests.core.factories import clear_echo, echo, evidence, expired, rejected, router, silent, syn, unreachable
+from tests.core.factories import (
+    answered,
+    clear_echo,
+    echo,
+    evidence,
+    expired,
+    rejected,
+    router,
+    silent,
+    syn,
+    unreachable,
+)
 
 ELSEWHERE = "10.77.0.1"
 R1, R2, R3 = (router(hop) for hop in (1, 2, 3))
@@ -69,6 +80,13 @@ def test_a_hop_is_taken_by_whoever_the_flow_met_there() -> None:
 def test_the_farthest_hop_passed_is_that_of_the_same_service() -> None:
     known = evidence(syn(1, expired(R1)), syn(FULL_TTL, rejected(ELSEWHERE)), told(3, 3, R3))
     assert last_hop_passed(known, known.tests[-1]) == 1
+
+
+def test_flows_that_get_to_the_target_say_nothing_of_the_way_of_those_that_are_refused() -> None:
+    living = [syn(3, expired(R3)), syn(FULL_TTL, answered())]
+    others = [replace(one, probe=replace(one.probe, flow=replace(one.probe.flow, source_port=7))) for one in living]
+    refused = syn(FULL_TTL, rejected(ELSEWHERE))
+    assert last_hop_passed(evidence(*others, refused, syn(1, expired(R1))), refused) == 1
 
 
 @pytest.mark.parametrize(
