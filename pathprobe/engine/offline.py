@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pathprobe.core.evidence import Evidence
@@ -18,6 +18,7 @@ from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFl
 from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
+from pathprobe.core.sightings import Sighting
 from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.wire.dissect import dissect
@@ -26,17 +27,6 @@ from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
 
 class NotOurs(ValueError):
     """The file holds no probe of pathprobe; the text says what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One packet of the file, read."""
-
-    number: int
-    time_ns: int
-    packet: Packet
-    interface: str
-    incoming: bool
 
 
 def analyze(path: Path) -> tuple[Result, ...]:
@@ -58,17 +48,22 @@ def analyze(path: Path) -> tuple[Result, ...]:
     return done
 
 
-def _packets(capture: Capture) -> Iterator[_Seen]:
+def _packets(capture: Capture) -> Iterator[Sighting]:
     for number, captured in enumerate(capture.packets, start=1):
         if captured.linktype != LINKTYPE_RAW:
             continue
         packet = dissect(captured.octets)
         if not isinstance(packet, Malformed):
-            incoming = captured.outgoing is False
-            yield _Seen(number, captured.time_ns, packet, captured.interface, incoming)
+            yield Sighting(
+                number=number,
+                time_ns=captured.time_ns,
+                packet=packet,
+                interface=captured.interface,
+                outgoing=captured.outgoing,
+            )
 
 
-def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[_Seen]) -> Asked | None:
+def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[Sighting]) -> Asked | None:
     """The question of a run that was killed: put, and never closed. Listening ended with the last packet."""
     closed = {one.start_ns for one in asked}
     for note in notes:
@@ -110,7 +105,7 @@ class _Reader:
         self._flows: dict[Flow, int] = {}
         self._attempts: Counter[tuple[Role, Kind, int, int, int | None]] = Counter()
 
-    def take(self, one: _Seen) -> None:
+    def take(self, one: Sighting) -> None:
         now = self._seconds(one.time_ns)
         probed = None if self._is_anothers(one) else _probed(one.packet)
         if probed and one.packet.destination == self.asked.target and self._is_new(one.packet, *probed):
@@ -121,9 +116,9 @@ class _Reader:
         if reading:
             self.frames[reading.probe.id] = (*self.frames.get(reading.probe.id, ()), one.number)
 
-    def _is_anothers(self, one: _Seen) -> bool:
+    def _is_anothers(self, one: Sighting) -> bool:
         """It comes in, and not from us: on loopback our own packets do."""
-        return one.incoming and one.packet.source != self.asked.source
+        return one.outgoing is False and one.packet.source != self.asked.source
 
     def _is_new(self, packet: Packet, kind: Kind, source_port: int, _: int, token: int) -> bool:
         """Not the second sight of a packet: its token was not seen before, with what else tells UDP probes apart."""
@@ -184,7 +179,7 @@ class _Reader:
         return (time_ns - self.asked.start_ns) / 1e9
 
 
-def _in_order(seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Iterator[_Seen | KeptBack]:
+def _in_order(seen: Sequence[Sighting], kept_back: Sequence[KeptBack]) -> Iterator[Sighting | KeptBack]:
     """Packets as they stand in the file, for clocks jump; each note before the first packet that is later."""
     waiting = sorted(kept_back, key=lambda note: note.time_ns, reverse=True)
     for one in seen:
@@ -194,7 +189,7 @@ def _in_order(seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Iterator[
     yield from reversed(waiting)
 
 
-def _result(asked: Asked, seen: Sequence[_Seen], kept_back: Sequence[KeptBack]) -> Result:
+def _result(asked: Asked, seen: Sequence[Sighting], kept_back: Sequence[KeptBack]) -> Result:
     reader = _Reader(asked)
     for one in _in_order(seen, kept_back):
         if not asked.start_ns <= one.time_ns <= asked.end_ns:
