@@ -84,12 +84,22 @@ def reach(now: Situation) -> Iterator[Want]:
     asked = [seen for seen in now.evidence.controls if seen.probe.is_direct]
     if is_loop(now.evidence):
         return
-    if any(refusal_of(seen.outcome) for seen in now.evidence.observations) or len(asked) >= 3 * LOSSY_TRIES:
+    told = any(refusal_of(seen.outcome) for seen in now.evidence.observations)
+    if (told and not _perhaps_for_the_port_alone(now)) or len(asked) >= 3 * LOSSY_TRIES:
         return
     most = LOSSY_TRIES if now.evidence.lossy else SECOND_TRY if now.fate_known else 0
     for kind, port in dict.fromkeys((seen.probe.flow.kind, seen.probe.flow.port) for seen in asked):
         if kind is not Kind.UDP and len(now.asked(Role.CONTROL, kind, port, FULL_TTL)) < most:
             yield now.control(kind, port, FULL_TTL)
+
+
+def _perhaps_for_the_port_alone(now: Situation) -> bool:
+    """The port drew "no route", and no control did: either it is the port's alone, or the control was lost."""
+    tests, controls = (
+        {seen.outcome.source for seen in role if isinstance(seen.outcome, Unreachable)}
+        for role in (now.evidence.tests, now.evidence.controls)
+    )
+    return bool(tests) and not controls & tests
 
 
 def anchor(now: Situation) -> Iterator[Want]:

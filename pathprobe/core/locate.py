@@ -218,7 +218,8 @@ def _hop_of_answerer(evidence: Evidence, seen: tuple[Observation, ...], first_tt
         if sender := hop_of_sender(evidence, _arrived(seen), possible):
             return sender
     if free:
-        return free[-1] if behind and first_ttl < FULL_TTL else free[0]
+        near = [hop for hop in free if hop >= first_ttl - 1] or free
+        return near[-1] if behind and first_ttl < FULL_TTL else near[0]
     return back if first_ttl >= FULL_TTL else max(1, first_ttl - 1)
 
 

@@ -50,7 +50,11 @@ def find_circle(evidence: Evidence) -> Circle | None:
     if period < 2:
         return None
     before, again = min((tuple(ttls[:2]) for ttls in sightings.values()), key=lambda pair: pair[1])
-    first = _entrance(steps, min(ttls[0] for ttls in sightings.values()), period)
+    first = min(ttls[0] for ttls in sightings.values())
+    rounds_before = _hops_too_far(steps, first)
+    if gcd(period, rounds_before) > 1:
+        period, first = gcd(period, rounds_before), first - rounds_before
+    first = _entrance(steps, first, period)
     return Circle(
         period=period,
         hops=tuple(_hops(steps, first, period)),
@@ -94,6 +98,26 @@ def _sightings(evidence: Evidence, steps: Mapping[int, Observation]) -> Mapping[
     for ttl, seen in sorted(steps.items()):
         hops[_address(seen)].append(ttl)
     return {address: ttls for address, ttls in hops.items() if len(ttls) > 1 and address != evidence.target}
+
+
+def _hops_too_far(steps: Mapping[int, Observation], ttl: int) -> int:
+    """How much nearer the box at this hop is, by its answer, than it was asked: rounds that nobody told of.
+
+    0 where answers from nearer hops did not come home over as many hops as their probes went.
+    """
+    home = _way_back(steps[ttl])
+    return max(0, ttl - home) if _is_straight(steps, home) else 0
+
+
+def hop_of_the_last_round(evidence: Evidence, seen: Observation) -> int | None:
+    """The hop of the box at which a full TTL ran out, by the way of its answer home; None where that shows nothing."""
+    home = _way_back(seen)
+    return home if _is_straight(_steps(evidence), home) else None
+
+
+def _is_straight(steps: Mapping[int, Observation], before: int) -> bool:
+    """What nearer hops say comes home over as many hops as it went."""
+    return all(_way_back(seen) == ttl for ttl, seen in steps.items() if ttl < before)
 
 
 def _entrance(steps: Mapping[int, Observation], first: int, period: int) -> int:

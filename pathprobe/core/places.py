@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.locate import Origin
-from pathprobe.core.loops import find_circle
+from pathprobe.core.loops import find_circle, hop_of_the_last_round
 from pathprobe.core.outcomes import Reply, TimeExceeded
 from pathprobe.core.probes import FULL_TTL, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
@@ -79,6 +79,7 @@ def circle(evidence: Evidence) -> Location:
             # It is known by its address, or else by how its answers come home.
             sightings = (hop for hop in range(1, ttl) if seen.outcome.ttl in ttls_from(evidence, hop))
             ttl = min(ttl, evidence.hop_of(seen.outcome.source) or ttl, *sightings)
+            ttl = min(ttl, hop_of_the_last_round(evidence, seen) or ttl)
     last_good = Hop(ttl=ttl, address=evidence.responders.get(ttl)) if ttl else None
     return Location(where=Where.PATH, direction=Direction.FORWARD, last_good=found.hops[-1] if found else last_good)
 

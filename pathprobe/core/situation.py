@@ -263,6 +263,18 @@ class Steps:
         return next((hops_back(refusal.ttl) for refusal in refusals if refusal), None)
 
     @property
+    def refusal_ends(self) -> int:
+        """The last step that may still show at which hop the box is that refused a full-TTL probe.
+
+        A rule behind routing lets the TTL run out at its own hop, and refuses from the next on. Where others
+        answered as far away as the box seems to be, its answer took a shorter way home.
+        """
+        seems = self.refused_at or 0
+        refusals = (refusal_of(seen.outcome) for seen in self._directs)
+        known = any(refusal and self._now.evidence.hop_of(refusal.source) for refusal in refusals)
+        return seems + 1 if known or self.last_answer < seems else self.last_answer + GAP
+
+    @property
     def settled(self) -> int:
         """Steps 1 to this one have had their time."""
         return self.settled_after(self._now.quick)
@@ -338,8 +350,7 @@ class Steps:
             return min(ahead, max(self.guess, self.last_answer) + GAP, longest)
         ahead = self.settled + AHEAD
         if self.refused_at is not None:
-            # A rule behind routing lets the TTL run out at its own hop, and refuses from the next on.
-            ahead = min(ahead, self.refused_at + 1)
+            ahead = min(ahead, self.refusal_ends)
         elif any(self._now.is_settled(seen, self._now.quick) for seen in self._directs):
             ahead = min(ahead, self.last_answer + GAP)
         return min(ahead, longest)

@@ -111,7 +111,7 @@ def _follow_ceiling(now: Situation, lead: Steps, own: Steps) -> int:
     elif now.evidence.distance is not None:
         ends.append(now.evidence.distance)
     elif own.refused_at is not None:
-        ends.append(own.refused_at + 1)
+        ends.append(max(own.refusal_ends, lead.last_answer))
     elif own.guess is not None or lead.guess is not None:
         ends.append(max(own.guess or lead.guess or 0, lead.last_answer))
     else:

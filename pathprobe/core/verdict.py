@@ -238,9 +238,19 @@ def _refused(evidence: Evidence) -> Verdict | None:
         reasons = (because.refusal(Claim.GAVE_UP, seen), *because.no_address(evidence, seen))
     by_target = origin.by_target is not False
     location = places.refusing_target(evidence, origin) if by_target else places.box(evidence, origin)
-    verdict = _verdict(evidence, state, mechanism, location, chance=_guess(evidence), reasons=reasons)
+    chance = _guess(evidence)
+    if state is State.UNREACHABLE:
+        chance = max(chance, _chance_for_the_port_alone(evidence, sender))
+    verdict = _verdict(evidence, state, mechanism, location, chance=chance, reasons=reasons)
     # The port's own step may have shown the target nearer than any control did.
     return replace(verdict, distance=location.last_good.ttl) if by_target and location.last_good else verdict
+
+
+def _chance_for_the_port_alone(evidence: Evidence, sender: str | None) -> float:
+    """A box says that there is no route, perhaps for this port alone: how likely a control would get through."""
+    told = any(isinstance(seen.outcome, Unreachable) and _sender(seen) == sender for seen in evidence.controls)
+    lost = sum(map(evidence.is_silent, (seen for seen in evidence.controls if seen.probe.is_direct)))
+    return chance_of_next_passing(lost) if lost and not told else 0.0
 
 
 def _circled(evidence: Evidence) -> Verdict | None:

@@ -138,7 +138,8 @@ class Walks:
         directs = [seen for seen in evidence.controls if seen.probe.is_direct]
         working = {seen.probe.flow.label for seen in directs if evidence.passes(seen)}
         trials = [seen for seen in directs if seen.probe.flow.label in working]
-        trials += [*self.others_living, *(seen for walk in self.living for seen in walk.directs)]
+        far = self.distance or FULL_TTL
+        trials += [*self.others_living, *(seen for walk in self.living for seen in walk.seen if seen.probe.ttl >= far)]
         lost, passed = sum(map(evidence.is_silent, trials)), sum(map(evidence.passes, trials))
         return most_likely_at_most(lost, lost + passed) if lost else 2 / (passed + 4)
 
