@@ -144,9 +144,10 @@ class IcmpError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherPayload:
-    """Well-formed IP whose payload no probe of ours can be answered by."""
+    """Well-formed IP whose payload no probe of ours can be answered by; a ``later_fragment`` has no ports."""
 
     protocol: int
+    later_fragment: bool = False
 
 
 Body = Tcp | Udp | Echo | IcmpError | OtherPayload

@@ -1,8 +1,9 @@
-"""What does a capture say of one packet beside its octets?"""
+"""What does a capture say of one packet beside its octets, and of itself beside its packets?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pathprobe.core.packets import Packet
 
@@ -20,3 +21,31 @@ class Sighting:
     packet: Packet
     interface: str = ""
     outgoing: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Where reading a file had to stop: ``offset`` in octets (of the unpacked file, if it is gzipped), and why."""
+
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSummary:
+    """What became of the frames of a capture file.
+
+    ``frames``: all, as Wireshark counts. ``without_time``: frames that no clock dates (simple packet blocks).
+    ``not_ip``: what the link layer carried instead, and how often. ``tunnels``: packets that carry another network's
+    packets, by the tunnel's name. ``snapped``: frames of which the capture kept only the head. ``fragments``: IP
+    fragments but the first, which have no ports. ``cut``: None when the file was read to its end.
+    """
+
+    frames: int = 0
+    without_time: int = 0
+    not_ip: Mapping[str, int] = field(default_factory=dict)
+    tunnels: Mapping[str, int] = field(default_factory=dict)
+    malformed: int = 0
+    snapped: int = 0
+    fragments: int = 0
+    cut: Cut | None = None

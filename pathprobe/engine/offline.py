@@ -14,15 +14,15 @@ from pathlib import Path
 from pathprobe.core.evidence import Evidence
 from pathprobe.core.ledger import Ledger
 from pathprobe.core.outcomes import NOT_SEEN
-from pathprobe.core.packets import Echo, EchoKind, Malformed, Packet, Tcp, TcpFlags, Udp
+from pathprobe.core.packets import Echo, EchoKind, Packet, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
 from pathprobe.core.sightings import Sighting
 from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
-from pathprobe.wire.dissect import dissect
-from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, read
+from pathprobe.engine.sightings import open_sightings
+from pathprobe.wire.captures import NotACapture
 
 
 class NotOurs(ValueError):
@@ -32,35 +32,21 @@ class NotOurs(ValueError):
 def analyze(path: Path) -> tuple[Result, ...]:
     """The verdicts of a capture, one per question. Raises NotOurs, OSError."""
     try:
-        with path.open("rb") as stream:
-            capture = read(stream)
-    except ValueError as error:
+        with open_sightings(path) as sightings:
+            seen = list(sightings)
+    except NotACapture as error:
         raise NotOurs(f"{path}: {error}") from None
-    seen = list(_packets(capture))
-    notes = [note for text in capture.notes if (note := read_note(text))]
+    cut = sightings.facts.cut
+    notes = [note for text in sightings.facts.notes if (note := read_note(text))]
     asked = [note for note in notes if isinstance(note, Asked)]
     kept_back = [note for note in notes if isinstance(note, KeptBack)]
     done = tuple(_result(one, seen, kept_back) for one in asked)
     if killed := _unfinished(notes, asked, seen):
         return (*done, replace(_result(killed, seen, kept_back), complete=False))
     if not done:
-        raise NotOurs(f"{path}: no probe of pathprobe in it, or nothing that says what was asked")
+        reason = f"{cut.reason} (octet {cut.offset})" if cut else "nothing in it says what was asked"
+        raise NotOurs(f"{path}: no probe of pathprobe in it: {reason}")
     return done
-
-
-def _packets(capture: Capture) -> Iterator[Sighting]:
-    for number, captured in enumerate(capture.packets, start=1):
-        if captured.linktype != LINKTYPE_RAW:
-            continue
-        packet = dissect(captured.octets)
-        if not isinstance(packet, Malformed):
-            yield Sighting(
-                number=number,
-                time_ns=captured.time_ns,
-                packet=packet,
-                interface=captured.interface,
-                outgoing=captured.outgoing,
-            )
 
 
 def _unfinished(notes: Sequence[Note], asked: Sequence[Asked], seen: Sequence[Sighting]) -> Asked | None:

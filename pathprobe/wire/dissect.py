@@ -5,6 +5,8 @@ it reads with struct. It never raises: bytes that are no packet become Malformed
 
 - What link layers pad behind the datagram is not part of it (RFC 791 and RFC 8200: the lengths rule);
   what a capture's snap length cut off is missing, and the facts it held are missing too.
+- A length of 0 over TCP or UDP is a datagram on its way to a card that cuts it into segments itself (Windows' large
+  send offload, Linux's BIG TCP above 64 KiB): it ends with its octets. A quote's 0 is left alone.
 - A later fragment has no transport header: its first octets are no ports.
 - An ICMP error gives back the head of our packet: the IP header and 8 octets (RFC 792), 548 of them
   (Linux, RFC 1812 section 4.3.2.3) or as much as fits 1280 (RFC 4443). What follows the quoted
@@ -52,9 +54,11 @@ _ECHO = {
     6: {128: EchoKind.REQUEST, 129: EchoKind.REPLY},
 }
 
-_FRAGMENT = 44
+_HOP_BY_HOP, _FRAGMENT = 0, 44
+#: What network cards cut into segments themselves.
+_SEGMENTED = frozenset({Protocol.TCP, Protocol.UDP})
 #: Hop-by-hop, routing, fragment and destination options, RFC 8200 section 4.
-_EXTENSION_HEADERS = frozenset({0, 43, _FRAGMENT, 60})
+_EXTENSION_HEADERS = frozenset({_HOP_BY_HOP, 43, _FRAGMENT, 60})
 #: RFC 8200 knows four kinds, one of them twice; a longer chain is an attempt to keep readers busy.
 _MOST_EXTENSION_HEADERS = 8
 
@@ -76,6 +80,7 @@ class _Header(NamedTuple):
     later_fragment: bool
     start: int
     end: int
+    is_cut: bool
 
     @property
     def chain_is_cut(self) -> bool:
@@ -122,6 +127,8 @@ def _ipv4(octets: bytes, at: int) -> _Header | Malformed:
     length = (first & 0x0F) * 4
     if length < _IPV4.size or at + length > len(octets):
         return Malformed(reason=f"IPv4 header length {length}", offset=at)
+    if not total and at == 0 and protocol in _SEGMENTED:
+        total = len(octets) - at
     return _Header(
         version=4,
         source=_address(source),
@@ -134,6 +141,7 @@ def _ipv4(octets: bytes, at: int) -> _Header | Malformed:
         later_fragment=fragment & 0x1FFF != 0,
         start=at + length,
         end=min(len(octets), at + total),
+        is_cut=at + total > len(octets),
     )
 
 
@@ -141,6 +149,8 @@ def _ipv6(octets: bytes, at: int) -> _Header | Malformed:
     if len(octets) - at < _IPV6.size:
         return Malformed(reason="IPv6 header does not fit", offset=at)
     first, payload_length, following, ttl, source, destination = _IPV6.unpack_from(octets, at)
+    if not payload_length and at == 0 and (following in _SEGMENTED or following == _HOP_BY_HOP):
+        payload_length = len(octets) - at - _IPV6.size
     end = min(len(octets), at + _IPV6.size + payload_length)
     protocol, later_fragment, start = _skip_extension_headers(octets, following, at + _IPV6.size, end)
     return _Header(
@@ -155,6 +165,7 @@ def _ipv6(octets: bytes, at: int) -> _Header | Malformed:
         later_fragment=later_fragment,
         start=start,
         end=end,
+        is_cut=at + _IPV6.size + payload_length > len(octets),
     )
 
 
@@ -183,21 +194,23 @@ def _body(octets: bytes, header: _Header) -> Body | Malformed:
         return Malformed(reason=f"IPv6 extension header {header.protocol} does not fit", offset=header.start)
     match header.later_fragment, header.version, header.protocol:
         case False, _, Protocol.TCP:
-            return _tcp(octets, header.start, header.end)
+            return _tcp(octets, header)
         case False, _, Protocol.UDP:
             return _udp(octets, header.start, header.end)
         case (False, 4, Protocol.ICMP) | (False, 6, Protocol.ICMPV6):
             return _icmp(octets, header)
         case _:
-            return OtherPayload(protocol=header.protocol)
+            return OtherPayload(protocol=header.protocol, later_fragment=header.later_fragment)
 
 
-def _tcp(octets: bytes, at: int, end: int) -> Tcp | Malformed:
+def _tcp(octets: bytes, header: _Header) -> Tcp | Malformed:
+    """What a snap length cuts off the options is missing; ports, numbers and flags are there."""
+    at, end = header.start, header.end
     if end - at < _TCP.size:
         return Malformed(reason="TCP header does not fit", offset=at)
     source_port, destination_port, sequence, acknowledgement, offset, flags, window = _TCP.unpack_from(octets, at)
     length = (offset >> 4) * 4
-    if length < _TCP.size or at + length > end:
+    if length < _TCP.size or (at + length > end and not header.is_cut):
         return Malformed(reason=f"TCP header length {length}", offset=at + 12)
     return Tcp(
         source_port=source_port,
@@ -206,7 +219,7 @@ def _tcp(octets: bytes, at: int, end: int) -> Tcp | Malformed:
         acknowledgement=acknowledgement,
         flags=_FLAGS[flags],
         window=window,
-        options=octets[at + _TCP.size : at + length],
+        options=octets[at + _TCP.size : min(end, at + length)],
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pathprobe.lab.network import Lab
-from pathprobe.wire import pcapng
+from tests.wire.whole_files import WholeFile, read_whole
 
 #: Seconds. Nothing here takes long; it only bounds the wait of a failing test.
 PATIENCE = 20.0
@@ -126,9 +126,8 @@ def packets_in(path: Path) -> int:
     return len(capture(path).packets)
 
 
-def capture(path: Path) -> pcapng.Capture:
-    with path.open("rb") as stream:
-        return pcapng.read(stream)
+def capture(path: Path) -> WholeFile:
+    return read_whole(path)
 
 
 def session_members(leader: int) -> list[int]:

@@ -52,8 +52,9 @@ from tests.commands.processes import (
     without_privileges,
 )
 from tests.core import factories as make
-from tests.engine.runs import read, recorder, run
+from tests.engine.runs import recorder, run
 from tests.output.reports import result_of, result_with
+from tests.wire.whole_files import read_whole
 
 in_a_lab = pytest.mark.usefixtures("lab_host")
 HERE = "127.0.0.1:9"
@@ -221,7 +222,7 @@ def test_packets_are_read_in_the_order_of_the_file_whatever_their_clock_says(
 ) -> None:
     # What the fault above leaves in a capture: the answers a millisecond early. The live run knew whose they are.
     one = run(name)
-    path, before = tmp_path / "run.pcapng", read(one.octets)
+    path, before = tmp_path / "run.pcapng", read_whole(one.octets)
     with path.open("wb") as stream:
         writer = Writer(stream)
         for packet in before.packets:

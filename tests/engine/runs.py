@@ -18,7 +18,6 @@ from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.net.scenario import Scenario
 from pathprobe.net.simulated import SimulatedNetwork
-from pathprobe.wire import pcapng
 from pathprobe.wire.dissect import dissect
 
 COMMAND = "pathprobe tcp 10.0.0.5:8080 -w here.pcapng"
@@ -62,17 +61,6 @@ def ask_in_turn(names: Iterable[str], keeper: Recorder, *, options: Callable[[],
         source = scenario.link_address(0, "left")
         results.append(simulate(target, network, source, options(), seed=number, recorder=keeper))
     return results
-
-
-def read(octets_or_path: bytes | Path) -> pcapng.Capture:
-    path = octets_or_path
-    if isinstance(path, bytes):
-        with tempfile.TemporaryFile() as stream:
-            stream.write(path)
-            stream.seek(0)
-            return pcapng.read(stream)
-    with path.open("rb") as stream:
-        return pcapng.read(stream)
 
 
 def belongs(octets: bytes, probe: Probe) -> bool:

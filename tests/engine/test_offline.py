@@ -14,7 +14,8 @@ from pathprobe.lab import catalogue
 from pathprobe.output.advice import next_steps
 from pathprobe.output.wording import summary
 from pathprobe.wire.pcapng import Writer
-from tests.engine.runs import ask_in_turn, belongs, read, recorder, run
+from tests.engine.runs import ask_in_turn, belongs, recorder, run
+from tests.wire.whole_files import read_whole
 
 EVERY = pytest.mark.parametrize("name", catalogue.simulable())
 
@@ -70,7 +71,7 @@ def test_the_file_alone_gives_the_boxes_of_the_run(name: str, tmp_path: Path) ->
 def test_frame_numbers_of_an_analysis_point_at_packets_of_that_probe(name: str, tmp_path: Path) -> None:
     one = run(name)
     (result,) = analyzed(one.octets, tmp_path)
-    packets = read(one.octets).packets
+    packets = read_whole(one.octets).packets
     probes = {seen.probe.id: seen.probe for seen in result.observations}
     for probe_id, numbers in result.frames.items():
         probe = probes[probe_id]
@@ -177,10 +178,10 @@ def test_a_silent_target_that_a_user_waited_shortly_for_is_read_with_that_wait(t
 @pytest.mark.parametrize(
     ("octets", "reason"),
     [
-        (b"", "no probe of pathprobe in it"),
-        (b"#!/bin/sh\necho hello\n", "not a pcapng file"),
-        (b"\x00" * 4096, "not a pcapng file"),
-        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "not a pcapng file"),
+        (b"", "the file is empty"),
+        (b"#!/bin/sh\necho hello\n", "not a pcap or pcapng file but text"),
+        (b"\x00" * 4096, "not a pcap or pcapng file"),
+        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "no probe of pathprobe in it"),
         (bytes.fromhex("0a0d0d0a1c0000004d3c2b1a") + bytes(12) + bytes(4), "damaged"),
         (bytes.fromhex("0a0d0d0affffff7f4d3c2b1a"), "damaged"),
     ],
@@ -204,7 +205,7 @@ def test_a_capture_without_a_probe_is_not_ours(tmp_path: Path) -> None:
 
 def test_a_stranger_s_packets_between_ours_change_nothing(tmp_path: Path) -> None:
     one = run("drop-r2-forward")
-    capture = read(one.octets)
+    capture = read_whole(one.octets)
     path = tmp_path / "run.pcapng"
     with path.open("wb") as stream:
         writer = Writer(stream)

@@ -18,7 +18,8 @@ from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.output.comments import section_comment
 from pathprobe.wire.dissect import dissect
-from tests.engine.runs import COMMAND, ask_in_turn, belongs, read, recorder, run
+from tests.engine.runs import COMMAND, ask_in_turn, belongs, recorder, run
+from tests.wire.whole_files import read_whole
 
 EVERY = pytest.mark.parametrize("name", catalogue.simulable())
 
@@ -30,7 +31,7 @@ def observations(result: Result) -> dict[int, Observation]:
 @EVERY
 def test_each_frame_number_points_at_a_packet_of_that_probe(name: str) -> None:
     one = run(name)
-    packets, seen = read(one.octets).packets, observations(one.result)
+    packets, seen = read_whole(one.octets).packets, observations(one.result)
     for probe_id, numbers in one.result.frames.items():
         probe = seen[probe_id].probe
         for number in numbers:
@@ -41,7 +42,7 @@ def test_each_frame_number_points_at_a_packet_of_that_probe(name: str) -> None:
 def test_every_packet_of_the_file_belongs_to_one_probe(name: str) -> None:
     one = run(name)
     numbers = sorted(chain.from_iterable(one.result.frames.values()))
-    assert numbers == list(range(1, len(read(one.octets).packets) + 1))
+    assert numbers == list(range(1, len(read_whole(one.octets).packets) + 1))
 
 
 @EVERY
@@ -55,7 +56,7 @@ def test_every_probe_that_left_is_in_the_file(name: str) -> None:
 def test_every_packet_has_one_comment_that_names_its_probe(name: str) -> None:
     one = run(name)
     owner = {number: probe for probe, numbers in one.result.frames.items() for number in numbers}
-    for number, packet in enumerate(read(one.octets).packets, start=1):
+    for number, packet in enumerate(read_whole(one.octets).packets, start=1):
         (comment,) = packet.comments
         assert named(comment) == owner[number], comment
 
@@ -68,7 +69,7 @@ def named(comment: str) -> int | None:
 @EVERY
 def test_the_comment_of_a_sent_packet_says_what_it_was_for_and_what_came_of_it(name: str) -> None:
     one = run(name)
-    packets = read(one.octets).packets
+    packets = read_whole(one.octets).packets
     for seen in one.result.observations:
         if seen.departed:
             comment = packets[one.result.frames[seen.probe.id][0] - 1].comments[0]
@@ -79,22 +80,22 @@ def test_the_comment_of_a_sent_packet_says_what_it_was_for_and_what_came_of_it(n
 @EVERY
 def test_the_head_of_the_file_has_the_command_and_the_verdict(name: str) -> None:
     one = run(name)
-    assert read(one.octets).comment.splitlines() == [COMMAND, section_comment(one.result)]
+    assert read_whole(one.octets).comment.splitlines() == [COMMAND, section_comment(one.result)]
 
 
 @EVERY
 def test_packets_lie_in_the_file_in_the_order_of_their_time(name: str) -> None:
-    times = [packet.time_ns for packet in read(run(name).octets).packets]
+    times = [packet.time_ns for packet in read_whole(run(name).octets).packets]
     assert times == sorted(times)
 
 
 def test_a_run_that_is_not_finished_has_its_packets_already() -> None:
     one = run("drop-r2-forward")
-    unfinished, finished = read(one.killed), read(one.octets)
+    unfinished, finished = read_whole(one.killed), read_whole(one.octets)
     assert [packet.octets for packet in unfinished.packets] == [packet.octets for packet in finished.packets]
     assert [note.split()[0] for note in unfinished.notes] == ["asking"]
     assert [note.split()[0] for note in finished.notes] == ["asked"]
-    assert not unfinished.truncated
+    assert unfinished.facts.cut is None
     assert unfinished.comment == COMMAND
     assert [named(packet.comments[0]) for packet in unfinished.packets] == [
         named(packet.comments[0]) for packet in finished.packets
@@ -103,7 +104,7 @@ def test_a_run_that_is_not_finished_has_its_packets_already() -> None:
 
 def test_an_answer_s_comment_is_the_same_before_and_after_the_end() -> None:
     one = run("reject-r2-admin-prohibited")
-    pairs = zip(read(one.killed).packets, read(one.octets).packets, strict=True)
+    pairs = zip(read_whole(one.killed).packets, read_whole(one.octets).packets, strict=True)
     assert all(before.comments == after.comments for before, after in pairs if not before.outgoing)
 
 
@@ -112,7 +113,7 @@ def test_several_targets_share_a_file_and_keep_their_frames_apart(tmp_path: Path
     keeper = recorder(tmp_path / "run.pcapng")
     results = ask_in_turn(names, keeper)
     keeper.finish(tuple(results))
-    capture = read(tmp_path / "run.pcapng")
+    capture = read_whole(tmp_path / "run.pcapng")
     numbers = [sorted(chain.from_iterable(result.frames.values())) for result in results]
     assert list(chain.from_iterable(numbers)) == list(range(1, len(capture.packets) + 1))
     for result, frames in zip(results, numbers, strict=True):
@@ -153,7 +154,7 @@ def test_a_pipe_gets_the_stream_and_stays_a_pipe(fifo: tuple[Path, int], tmp_pat
     keeper = recorder(path)
     result = ask_simulated(catalogue.load("open"), recorder=keeper)
     keeper.finish((result,))
-    capture = read(os.read(reader, 1 << 16))
+    capture = read_whole(os.read(reader, 1 << 16))
     assert len(capture.packets) == keeper.packets
     assert capture.ended_ns is not None
     assert stat.S_ISFIFO(path.stat().st_mode)

@@ -21,8 +21,9 @@ from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.pcapng import Writer
-from tests.engine.runs import read, recorder, run
+from tests.engine.runs import recorder, run
 from tests.engine.strangers import strangers
+from tests.wire.whole_files import read_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ def transcript(name: str) -> Transcript:
 def transcript_of(octets_or_path: bytes | Path) -> Transcript:
     """What stands in a capture of ours about one target."""
     octets = octets_or_path.read_bytes() if isinstance(octets_or_path, Path) else octets_or_path
-    capture, (result,) = read(octets), _analyzed(octets)
+    capture, (result,) = read_whole(octets), _analyzed(octets)
     owners = {number: probe for probe, numbers in result.frames.items() for number in numbers}
     departures = {probe: capture.packets[min(numbers) - 1].time_ns for probe, numbers in result.frames.items()}
     first = {min(numbers) for numbers in result.frames.values()}

@@ -256,8 +256,8 @@ def test_an_answer_cut_anywhere_is_malformed_or_holds_only_octets_that_are_there
             match dissect(octets[:length]):
                 case Packet(body=IcmpError(quote=Quote(transport=read))) | Packet(body=Udp(payload=read)):
                     assert octets[:length].endswith(read)
-                case Packet(body=Tcp()):
-                    pytest.fail("a TCP header that does not fit was read")
+                case Packet(version=version, body=Tcp()):
+                    assert length >= {4: 20, 6: 40}[version] + 20
                 case Packet() | Malformed():
                     pass
 
@@ -332,7 +332,7 @@ def test_ipv4_options_are_stepped_over() -> None:
     ],
 )
 def test_a_later_fragment_has_no_ports(octets: bytes) -> None:
-    assert packet(octets).body == OtherPayload(protocol=6)
+    assert packet(octets).body == OtherPayload(protocol=6, later_fragment=True)
 
 
 @pytest.mark.parametrize("octets", [bytes(ip(4, flags="MF") / TCP()), bytes(ip(6) / IPv6ExtHdrFragment(m=1) / TCP())])
