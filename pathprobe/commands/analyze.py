@@ -20,15 +20,15 @@ def analyze(capture: Path, as_json: bool) -> None:
     """
     from pathprobe.commands.probe import fail, rendered
     from pathprobe.core.report import Report, Vantage
-    from pathprobe.engine.offline import NotOurs
-    from pathprobe.engine.offline import analyze as read
+    from pathprobe.engine.offline import NotOurs, analysis_of
 
     try:
-        results = read(capture)
+        analysis = analysis_of(capture)
     except NotOurs as error:
         fail(str(error), status.CANNOT)
     except OSError as error:
         fail(f"cannot read {capture}: {error.strerror}", status.CANNOT)
+    results = analysis.results
     report = Report(
         engine="capture",
         started=min(result.started for result in results),
@@ -38,6 +38,7 @@ def analyze(capture: Path, as_json: bool) -> None:
         complete=all(result.complete for result in results),
         capture_path=str(capture),
         capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
+        file=analysis.file,
     )
     click.echo(rendered(report, as_json=as_json))
     sys.exit(status.of(report))

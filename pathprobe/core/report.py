@@ -13,6 +13,7 @@ from pathprobe.core.evidence import Observation
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.packets import InterfaceInfo, MplsLabel
 from pathprobe.core.quotes import Change
+from pathprobe.core.sightings import FileSummary
 
 
 class State(StrEnum):
@@ -345,7 +346,10 @@ class Vantage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One run: ``started`` in Unix seconds, ``duration`` in seconds, ``engine`` raw, capture or simulated."""
+    """One run: ``started`` in Unix seconds, ``duration`` in seconds, ``engine`` raw, capture or simulated.
+
+    ``file``: what became of the frames of the capture that was analyzed; None where packets were sent.
+    """
 
     engine: str
     started: float
@@ -355,3 +359,4 @@ class Report:
     capture_path: str | None = None
     capture_packets: int = 0
     complete: bool = True
+    file: FileSummary | None = None

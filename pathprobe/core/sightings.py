@@ -30,6 +30,9 @@ class Cut:
     offset: int
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.reason}, at octet {self.offset}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSummary:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathprobe.core.evidence import Evidence
@@ -18,7 +18,7 @@ from pathprobe.core.packets import Echo, EchoKind, Packet, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import NATURAL_SIZE, Flow, Kind, Probe, Role
 from pathprobe.core.report import Result, Target
 from pathprobe.core.results import result_of
-from pathprobe.core.sightings import Sighting
+from pathprobe.core.sightings import FileSummary, Sighting
 from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.engine.sightings import open_sightings
@@ -29,23 +29,42 @@ class NotOurs(ValueError):
     """The file holds no probe of pathprobe; the text says what is wrong with it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """The verdicts of a capture, one per question, and what became of its frames."""
+
+    results: tuple[Result, ...]
+    file: FileSummary
+
+
 def analyze(path: Path) -> tuple[Result, ...]:
     """The verdicts of a capture, one per question. Raises NotOurs, OSError."""
+    return analysis_of(path).results
+
+
+def analysis_of(path: Path) -> Analysis:
+    """The verdicts and the file they come from; none of them is complete if it is cut. Raises NotOurs, OSError."""
     try:
         with open_sightings(path) as sightings:
             seen = list(sightings)
     except NotACapture as error:
         raise NotOurs(f"{path}: {error}") from None
-    cut = sightings.facts.cut
-    notes = [note for text in sightings.facts.notes if (note := read_note(text))]
+    results, file = _results(sightings.facts.notes, seen), sightings.summary
+    if not results:
+        reason = str(file.cut) if file.cut else "nothing in it says what was asked"
+        raise NotOurs(f"{path}: no probe of pathprobe in it: {reason}")
+    if file.cut:
+        results = tuple(replace(result, complete=False) for result in results)
+    return Analysis(results=results, file=file)
+
+
+def _results(texts: Sequence[str], seen: Sequence[Sighting]) -> tuple[Result, ...]:
+    notes = [note for text in texts if (note := read_note(text))]
     asked = [note for note in notes if isinstance(note, Asked)]
     kept_back = [note for note in notes if isinstance(note, KeptBack)]
     done = tuple(_result(one, seen, kept_back) for one in asked)
     if killed := _unfinished(notes, asked, seen):
         return (*done, replace(_result(killed, seen, kept_back), complete=False))
-    if not done:
-        reason = f"{cut.reason} (octet {cut.offset})" if cut else "nothing in it says what was asked"
-        raise NotOurs(f"{path}: no probe of pathprobe in it: {reason}")
     return done
 
 

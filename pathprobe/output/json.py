@@ -11,7 +11,7 @@ from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
 from pathprobe.core.report import Device, Hop, Leg, Location, PathMtu, Report, Result
-from pathprobe.output import path_mtu, wording
+from pathprobe.output import files, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_entry, row_facts
 from pathprobe.output.claims import claim
@@ -27,7 +27,6 @@ def render(report: Report) -> str:
 def document(report: Report) -> dict[str, Any]:
     """The report as plain dicts and lists."""
     started = datetime.fromtimestamp(report.started, UTC).isoformat(timespec="milliseconds")
-    capture = {"path": report.capture_path, "packets": report.capture_packets} if report.capture_path else None
     return {
         "schema": SCHEMA,
         "tool": {"name": "pathprobe", "version": __version__},
@@ -40,9 +39,16 @@ def document(report: Report) -> dict[str, Any]:
             "source": report.vantage.source,
         },
         "results": [_result(result) for result in report.results],
-        "capture": capture,
+        "capture": _capture(report),
         "complete": report.complete,
     }
+
+
+def _capture(report: Report) -> dict[str, Any] | None:
+    if report.capture_path is None:
+        return None
+    counts = files.entry(report.file) if report.file else {}
+    return {"path": report.capture_path, "packets": report.capture_packets, **counts}
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
-from pathprobe.output import flows, path_mtu, wording
+from pathprobe.output import files, flows, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
@@ -136,8 +136,8 @@ def _foot(report: Report) -> str:
     lost = sum(result.frames_lost for result in report.results)
     if lost:
         text += f"; {lost} received packets were dropped by a full queue, so silence proves less"
-    if not report.complete:
+    if not report.complete and not (report.file and report.file.cut):
         text += "; interrupted, this is what was learnt so far"
     if report.capture_path:
         text += f"\n{report.capture_packets} packets, each with its comment, in {report.capture_path}"
-    return text
+    return "\n".join([text, *(files.lines(report.file) if report.file else [])])
