@@ -45,7 +45,7 @@ def analyze(path: Path) -> tuple[Result, ...]:
 def analysis_of(path: Path) -> Analysis:
     """The verdicts and the file they come from; none of them is complete if it is cut. Raises NotOurs, OSError."""
     try:
-        with open_sightings(path) as sightings:
+        with open_sightings(path, with_tunnels=True) as sightings:
             seen = list(sightings)
     except NotACapture as error:
         raise NotOurs(f"{path}: {error}") from None

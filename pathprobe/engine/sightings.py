@@ -21,11 +21,12 @@ from pathprobe.wire.link_layers import NotIp, unwrap
 
 
 class Sightings:
-    """The packets of a capture, to be iterated once and without tunnels' packets; ``summary`` counts up to there."""
+    """The packets of a capture, to be iterated once; ``summary`` counts up to there."""
 
-    def __init__(self, capture: Capture) -> None:
-        """Leaving the context closes the capture."""
+    def __init__(self, capture: Capture, *, with_tunnels: bool = False) -> None:
+        """``with_tunnels``: hand their packets on too, beside counting them. Leaving the context closes the capture."""
         self._capture = capture
+        self._with_tunnels = with_tunnels
         self._not_ip: Counter[str] = Counter()
         self._tunnels: Counter[str] = Counter()
         self._malformed = self._snapped = self._fragments = 0
@@ -68,17 +69,17 @@ class Sightings:
             packet = dissect(unwrapped.octets)
             if isinstance(packet, Malformed):
                 self._malformed += 1
-            elif not self._is_tunnels(packet):
+            elif self._is_wanted(packet):
                 yield _sighting(captured, packet, unwrapped.outgoing)
 
-    def _is_tunnels(self, packet: Packet) -> bool:
-        """Counts it too, and fragments on the way."""
+    def _is_wanted(self, packet: Packet) -> bool:
+        """Counts fragments and tunnels on the way; what a tunnel carries is no conversation of its ends."""
         if isinstance(packet.body, OtherPayload) and packet.body.later_fragment:
             self._fragments += 1
         tunnel = tunnel_of(packet)
         if tunnel:
             self._tunnels[tunnel] += 1
-        return tunnel is not None
+        return tunnel is None or self._with_tunnels
 
 
 def _sighting(captured: CapturedPacket, packet: Packet, outgoing: bool | None) -> Sighting:
@@ -92,6 +93,6 @@ def _sighting(captured: CapturedPacket, packet: Packet, outgoing: bool | None) -
     )
 
 
-def open_sightings(path: Path) -> Sightings:
+def open_sightings(path: Path, *, with_tunnels: bool = False) -> Sightings:
     """The packets of the file at ``path``. Raises OSError, and NotACapture when it is no capture."""
-    return Sightings(open_capture(path))
+    return Sightings(open_capture(path), with_tunnels=with_tunnels)

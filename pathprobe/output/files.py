@@ -16,9 +16,7 @@ def lines(file: FileSummary) -> list[str]:
     if unused := _unused(file):
         found.append(f"Of {_frames(file.frames)}, not used: {', '.join(unused)}.")
     if file.snapped:
-        found.append(
-            f"Of {_frames(file.snapped)} only the head was captured (tcpdump -s): what lay behind is not known."
-        )
+        found.append(f"Of {_frames(file.snapped)} only the head was captured: what lay behind it is not known.")
     return found
 
 

@@ -241,9 +241,9 @@ def test_a_capture_that_cannot_be_written_is_told_before_any_packet(
 @pytest.mark.parametrize(
     ("octets", "words"),
     [
-        (b"", "no probe of pathprobe in it"),
-        (b"hello\n", "not a pcapng file"),
-        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "not a pcapng file"),
+        (b"", "the file is empty"),
+        (b"hello\n", "not a pcap or pcapng file but text"),
+        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "no probe of pathprobe in it"),
         (b"\x0a\x0d\x0d\x0a" + b"\xff" * 100, "damaged"),
     ],
 )
