@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathprobe.core.evidence import Evidence, Observation, hops_back
 from pathprobe.core.forwarding import forwards_at
 from pathprobe.core.loops import find_circle
-from pathprobe.core.outcomes import Rejected, Reply, Reset
+from pathprobe.core.outcomes import Rejected, Reply, Reset, Unreachable
 from pathprobe.core.probes import FULL_TTL, Kind, Role
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Where
 from pathprobe.core.senders import has_forwarded, hop_of_sender, last_hop_passed, not_taken, ttls_from
@@ -219,7 +219,9 @@ def _hop_of_answerer(evidence: Evidence, seen: tuple[Observation, ...], first_tt
             return sender
     if free:
         near = [hop for hop in free if hop >= first_ttl - 1] or free
-        return near[-1] if behind and first_ttl < FULL_TTL else near[0]
+        # A router that has no route says so before the TTL matters (ip_route_input comes before ip_forward).
+        at_once = isinstance(seen[0].outcome, Unreachable)
+        return near[-1] if (behind or at_once) and first_ttl < FULL_TTL else near[0]
     return back if first_ttl >= FULL_TTL else max(1, first_ttl - 1)
 
 

@@ -30,6 +30,8 @@ def hop_of_sender(evidence: Evidence, ttl: int, hops: Iterable[int], *, is_error
     possible = [hop for hop in hops if not is_error or hop not in known or ttl in known[hop]]
     alike = [hop for hop in possible if ttl in known.get(hop, ())]
     counted_on = {hop + came - ttl for hop in _farthest_before(known, possible) for came in known[hop]}
+    if len(alike) > 1:
+        return None  # hops whose answers come home over as many hops are not told apart by counting them
     clues = (
         alike,
         [hop for hop in possible if hop in counted_on and hop not in known],
