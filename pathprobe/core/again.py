@@ -7,6 +7,7 @@ would not change the verdict are left in peace.
 ============  =====================================================================================
 retry         fresh ports, only at the hop where the test died and the control did not
 reach         the controls again, where none got to the target
+unsteady      pairs, where some tries of the port pass and more of them die than of the controls
 anchor        the distance, where controls get to the target and no TTL step did
 distance      once more just before the target, where nothing proves that it is not nearer
 beside        hops next to the break, or to the box that refuses, that left the control unanswered
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pathprobe.core import steadiness
 from pathprobe.core.evidence import Evidence, Observation, hops_back, refusal_of
 from pathprobe.core.locate import closing, locate_silence, origin_of
 from pathprobe.core.loops import is_loop
@@ -40,6 +42,9 @@ MOST_IN_BURST = 5
 
 #: How often one silent hop is asked in all, and where packets get lost.
 HOP_TRIES, LOSSY_HOP_TRIES = 5, 7
+
+#: Of what is likelier than this it is not worth asking whether it is luck.
+_UNLIKELY = 0.25
 
 #: The same for a control that goes all the way.
 SECOND_TRY, LOSSY_TRIES = 2, 10
@@ -75,6 +80,18 @@ def _loss_may_explain_it(now: Situation) -> bool:
     if not now.died_on_the_way or len(now.directs) >= MOST_TRIES:
         return False
     return locate_silence(now.evidence).chance > now.evidence.certain
+
+
+def unsteady(now: Situation) -> Iterator[Want]:
+    """Some tries pass and some die: the port's own doing, or the path's? Pairs tell, while either is likely."""
+    evidence = now.evidence
+    if not _may_ask(now) or not steadiness.answered(evidence) or not steadiness.silent(evidence):
+        return
+    if evidence.certain < steadiness.chance_of_luck(evidence) < _UNLIKELY and len(now.directs) < MOST_TRIES:
+        passed = next(seen.probe.flow for seen in evidence.controls if evidence.passes(seen))
+        for _ in range(PER_RETRY):
+            yield now.test(FULL_TTL, fresh=True)
+            yield now.control(passed.kind, passed.port, FULL_TTL)
 
 
 def reach(now: Situation) -> Iterator[Want]:

@@ -261,6 +261,7 @@ _RULES: tuple[Rule, ...] = (
     _compare,
     _confirm,
     again.retry,
+    again.unsteady,
     again.reach,
     again.anchor,
     again.distance,

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pathprobe.core import paths, places
+from pathprobe.core import paths, places, steadiness
 from pathprobe.core import reasons as because
 from pathprobe.core.closed_ports import closed_ports
 from pathprobe.core.evidence import Evidence, Observation, kept_back
@@ -52,7 +52,7 @@ from pathprobe.core.report import (
     Where,
 )
 from pathprobe.core.silences import explain_silences
-from pathprobe.core.statistics import ENOUGH, chance_of_guess, chance_of_next_passing, chance_of_split
+from pathprobe.core.statistics import chance_of_guess, chance_of_next_passing, chance_of_split
 
 _Seen = tuple[Observation, ...]
 
@@ -165,12 +165,8 @@ def _deaf(evidence: Evidence, origin: Origin, reasons: tuple[Reason, ...]) -> Ve
 
 def _intermittent(evidence: Evidence, answered: _Seen) -> Verdict | None:
     """Some tries pass and some die, beyond what the control loses."""
-    silent = tuple(seen for seen in evidence.tests if seen.probe.is_direct and evidence.is_silent(seen))
-    directs = [seen for seen in evidence.controls if seen.probe.is_direct]
-    passed = sum(evidence.passes(seen) for seen in directs)
-    heard = sum(seen.probe.is_direct for seen in answered)
-    chance = chance_of_split(heard, heard + len(silent), passed, len(directs))
-    if not silent or chance > ENOUGH:
+    silent, chance = steadiness.silent(evidence), steadiness.chance_of_luck(evidence)
+    if not silent or chance > evidence.believed:
         return None
     return _verdict(
         evidence,
