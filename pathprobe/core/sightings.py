@@ -31,7 +31,7 @@ class Cut:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.reason}, at octet {self.offset}"
+        return f"at octet {self.offset} {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x7fELF", "a program", "name a file written by tcpdump -w"),
 )
 
-#: Text has no octets below the space but these.
+#: Text of the common encodings has no octets below the space but these, and seldom half of them above ASCII.
 _CONTROLS_OF_TEXT = frozenset(b"\t\n\r\f\x1b")
 _RECORD = "name a file written by tcpdump -w, Wireshark or pathprobe -w"
 
@@ -31,6 +31,11 @@ def kind_of(start: bytes) -> str:
     for magic, kind, advice in _KINDS:
         if start.startswith(magic):
             return f"not a pcap or pcapng file but {kind}: {advice}"
-    if all(octet >= 0x20 or octet in _CONTROLS_OF_TEXT for octet in start[:512]) and b"\x7f" not in start[:512]:
+    if _is_text(start[:512]):
         return f"not a pcap or pcapng file but text: {_RECORD}"
     return f"not a pcap or pcapng file: {_RECORD}"
+
+
+def _is_text(start: bytes) -> bool:
+    beyond_ascii = sum(octet >= 0x7F for octet in start)
+    return 2 * beyond_ascii < len(start) and all(octet >= 0x20 or octet in _CONTROLS_OF_TEXT for octet in start)

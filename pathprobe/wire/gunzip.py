@@ -17,10 +17,10 @@ MAGIC = b"\x1f\x8b"
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _CHUNK = 64 * 1024
-#: Captures shrink to a third or a tenth, those of zeros sent at full speed to a hundredth.
-_MOST_EXPANSION = 250
+#: Captures shrink to a third or a tenth; to a hundredth only those of zeros sent in bulk, and what is made to.
+_MOST_EXPANSION = 100
 #: From this many octets on the expansion is judged.
-_EXPANSION_FREE = 64 * 1024 * 1024
+_EXPANSION_FREE = 10 * 1024 * 1024
 
 
 class Gunzip(io.RawIOBase):

@@ -58,9 +58,9 @@ def _records(stream: BinaryIO, layout: struct.Struct, dialect: _Dialect) -> Iter
             raise Damaged(offset, "the file ends inside a packet's header")
         seconds, ticks, length, original_length = layout.unpack_from(head)
         if length > _LONGEST_PACKET:
-            raise Damaged(offset, f"the packet there claims a length of {length} octets")
+            raise Damaged(offset, f"a packet claims a length of {length} octets")
         if not length and not original_length:
-            raise Damaged(offset, "the packet there claims to have no octets")  # a hole, which disks fill with zeros
+            raise Damaged(offset, "a packet claims to have no octets")  # a hole, which disks fill with zeros
         octets = stream.read(length)
         if len(octets) < length:
             raise Damaged(offset, "the file ends inside a packet")

@@ -20,6 +20,8 @@ MAGIC = form.SECTION_HEADER.to_bytes(4, "little")
 
 #: No packet needs more; a length beyond it is damage, and reading that much would be an attack on memory.
 _LARGEST_BLOCK = 16 * 1024 * 1024
+#: No writer comes near either of them; a file that does was made to keep readers busy.
+_MOST_INTERFACES = _MOST_OPTIONS = 65_536
 
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 #: Up to the year 9999, the last that calendars of programs know; a later time is damage.
@@ -55,12 +57,15 @@ class _Block(NamedTuple):
 
     def options(self, at: int) -> Iterator[form.Option]:
         """Code and value of the options that start at ``at``; none of them has to be there."""
-        while at < len(self.body):
+        for _ in range(_MOST_OPTIONS):
+            if at >= len(self.body):
+                return
             code, length = self.unpack("HH", at)
             if code == form.END_OF_OPTIONS:
                 return
             yield code, self.octets(at + 4, length)
             at += 4 + length + -length % 4
+        raise ValueError(f"it has more than {_MOST_OPTIONS} options")
 
     def octets(self, at: int, length: int) -> bytes:
         if at + length > len(self.body):
@@ -100,7 +105,7 @@ def _byte_order(magic: bytes, offset: int) -> str:
 
 
 def _damaged(offset: int, reason: str) -> Damaged:
-    return Damaged(offset, f"the pcapng block there is damaged: {reason}")
+    return Damaged(offset, f"a pcapng block is damaged: {reason}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +175,8 @@ class _Contents:
             ticks_per_second=_ticks_per_second(values.get(form.INTERFACE_RESOLUTION, bytes([form.MICROSECONDS]))),
             offset_seconds=offset,
         )
+        if len(self._interfaces) == _MOST_INTERFACES:
+            raise ValueError(f"it describes more than {_MOST_INTERFACES} interfaces")
         self._interfaces.append(described)
         self._facts.linktypes.add(linktype)
 
