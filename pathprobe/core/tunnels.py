@@ -37,8 +37,11 @@ def tunnel_of(packet: Packet) -> str | None:
 
 
 def _in_udp(port: int, payload: bytes) -> str | None:
-    """VXLAN: the flag that its number is valid, and the reserved octets; Geneve: version 0 and what it carries."""
+    """VXLAN: the flag that its number is valid, and the last octet, which none of its extensions uses.
+
+    Geneve: version 0 and what it carries.
+    """
     if port == _VXLAN:
-        return "VXLAN" if payload[0] & 0x08 and payload[1:4] == bytes(3) else None
+        return "VXLAN" if payload[0] & 0x08 and payload[7] == 0 else None
     carried = int.from_bytes(payload[2:4], "big")
     return "Geneve" if payload[0] >> 6 == 0 and carried in _CARRIED else None

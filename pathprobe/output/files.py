@@ -12,7 +12,7 @@ def lines(file: FileSummary) -> list[str]:
     """A line for the place where the file is cut, and one for frames that were not used; none if there is nothing."""
     found = []
     if file.cut:
-        found.append(f"This answer is partial: {file.cut}; {_frames(file.frames)} before it were read.")
+        found.append(f"This answer is partial: {file.cut}; before that {_frames(file.frames)} could be read.")
     if unused := _unused(file):
         found.append(f"Of {_frames(file.frames)}, not used: {', '.join(unused)}.")
     if file.snapped:

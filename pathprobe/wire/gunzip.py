@@ -16,7 +16,8 @@ from pathprobe.core.sightings import Cut
 MAGIC = b"\x1f\x8b"
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
-_CHUNK = 64 * 1024
+#: Octets unpacked at a time: as much is lost in front of damage.
+_CHUNK = 128
 #: Captures shrink to a third or a tenth; to a hundredth only those of zeros sent in bulk, and what is made to.
 _MOST_EXPANSION = 100
 #: From this many octets on the expansion is judged.
@@ -39,13 +40,12 @@ class Gunzip(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self.cut:
-            if not self._waiting and not self._fetch():
-                break
-            if unpacked := self._unpack(len(buffer)):
-                buffer[: len(unpacked)] = unpacked
-                return len(unpacked)
-        return 0
+        filled = 0
+        while filled < len(buffer) and not self.cut and (self._waiting or self._fetch()):
+            unpacked = self._unpack(len(buffer) - filled)
+            buffer[filled : filled + len(unpacked)] = unpacked
+            filled += len(unpacked)
+        return filled
 
     def _fetch(self) -> bool:
         """More packed octets; False at the end of the file."""

@@ -309,6 +309,24 @@ def test_link_padding_is_not_payload(version: int) -> None:
     assert packet(octets + bytes(18)) == packet(octets)
 
 
+@versions
+def test_what_a_card_is_to_segment_has_no_length_and_ends_with_its_octets(version: int) -> None:
+    octets = bytearray(bytes(ip(version) / TCP(sport=7) / Raw(bytes(3000))))
+    at = {4: 2, 6: 4}[version]
+    octets[at : at + 2] = bytes(2)
+    found = packet(bytes(octets))
+    assert (found.total_length, len(found.transport)) == (len(octets), 20 + 3000)
+
+
+@versions
+def test_a_snap_length_that_cuts_tcp_options_leaves_the_rest_of_the_header(version: int) -> None:
+    octets = bytes(ip(version) / TCP(sport=7, flags="S", options=[("MSS", 1460), ("SAckOK", b"")]))
+    found = packet(octets[:-5])
+    assert isinstance(found.body, Tcp)
+    assert (found.body.source_port, found.body.flags, found.body.options) == (7, TcpFlags.SYN, b"\x02\x04\x05")
+    assert found.total_length == len(octets)
+
+
 def test_udp_ends_where_its_own_length_says() -> None:
     octets = bytes(ip(4) / UDP(sport=1, dport=2, len=10, chksum=7) / Raw(b"abc"))
     assert packet(octets).body == Udp(source_port=1, destination_port=2, payload=b"ab", checksum=7)
