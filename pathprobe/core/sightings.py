@@ -38,10 +38,10 @@ class Cut:
 class FileSummary:
     """What became of the frames of a capture file.
 
-    ``frames``: all, as Wireshark counts. ``without_time``: frames that no clock dates (simple packet blocks).
-    ``not_ip``: what the link layer carried instead, and how often. ``tunnels``: packets that carry another network's
-    packets, by the tunnel's name. ``snapped``: frames of which the capture kept only the head. ``fragments``: IP
-    fragments but the first, which have no ports. ``cut``: None when the file was read to its end.
+    ``frames``: all, as Wireshark counts. ``without_time``: frames that no clock dates (simple packet blocks, custom
+    blocks). ``not_ip``: what the link layer carried instead, and how often. ``tunnels``: packets that carry another
+    network's packets, by the tunnel's name. ``snapped``: frames of which the capture kept only the head.
+    ``fragments``: IP fragments but the first, which have no ports. ``cut``: None when the file was read to its end.
     """
 
     frames: int = 0

@@ -8,6 +8,9 @@ Option = tuple[int, bytes]
 # Block types, section 11.1. The section header's reads the same in both byte orders.
 SECTION_HEADER, INTERFACE, OBSOLETE_PACKET, SIMPLE_PACKET = 0x0A0D0D0A, 1, 2, 3
 STATISTICS, ENHANCED_PACKET = 5, 6
+#: What Wireshark counts as frames too, and none of them has a time: systemd journal entries, and custom blocks, of
+#: which the second kind is not to be copied.
+JOURNAL, CUSTOM, CUSTOM_NOT_COPIED = 9, 0x00000BAD, 0x40000BAD
 
 # Options: section 3.5 (all blocks), 4.1 (section), 4.2 (interface), 4.3 (packet), 4.6 (statistics).
 END_OF_OPTIONS, COMMENT = 0, 1

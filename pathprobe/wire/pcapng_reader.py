@@ -1,7 +1,8 @@
 """Which packets, and which words about them, does a pcapng file hold?
 
 Both byte orders, several sections and interfaces, any time resolution and any link type; enhanced and obsolete packet
-blocks. Simple packet blocks have no time, so they are counted and not handed on. Other blocks are skipped.
+blocks. Simple packet blocks have no time, so they are counted and not handed on, and so is what Wireshark numbers
+beside packets. Other blocks are skipped.
 Times are integer nanoseconds since 1970; a float has no room for them.
 """
 
@@ -143,7 +144,7 @@ class _Contents:
             case form.OBSOLETE_PACKET:
                 number, _, high, low, length, original = block.unpack("HHIIII")
                 return self._packet(block, number, high, low, length, original)
-            case form.SIMPLE_PACKET:
+            case form.SIMPLE_PACKET | form.JOURNAL | form.CUSTOM | form.CUSTOM_NOT_COPIED:
                 self._facts.frames += 1
                 self._facts.without_time += 1
             case form.SECTION_HEADER:

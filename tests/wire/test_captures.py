@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.core.packets import Packet
+from pathprobe.core.packets import Packet, Tcp, Udp
 from pathprobe.wire.captures import Capture, NotACapture, open_capture
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.link_layers import Datagram, unwrap
@@ -166,6 +166,26 @@ def test_what_is_no_capture_is_named_with_what_to_do(octets: bytes, words: str) 
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+def test_frames_of_every_kind_of_block_are_counted_as_wireshark_counts_them(tmp_path: Path) -> None:
+    packet = bytes.fromhex("4500001400010000400661d10a0000010a000002")
+    blocks = [
+        enhanced("<", 0, octets=packet),
+        block("<", 3, struct.pack("<I", len(packet)) + packet),
+        block("<", 0x0BAD, struct.pack("<I", 32473) + b"custom.."),
+        block("<", 0x40000BAD, struct.pack("<I", 32473) + b"custom.."),
+        block("<", 4, bytes(4)),
+        block("<", 9, b"__REALTIME_TIMESTAMP=1\n\0"),
+        block("<", 0x7777, b"none"),
+        enhanced("<", 1, octets=packet),
+    ]
+    path = tmp_path / "it.pcapng"
+    path.write_bytes(section("<") + interface("<", linktype=101) + b"".join(blocks))
+    command = ["tshark", "-r", str(path), "-T", "fields", "-e", "frame.number"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert read_whole(path).facts.frames == len(shown)
+
+
 def test_a_directory_is_the_operating_systems_error(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         open_capture(tmp_path)
@@ -225,30 +245,45 @@ def _read_all(octets: bytes) -> None:
 
 # ---- against Wireshark's own reader
 
-FIELDS = ("frame.number", "frame.time_epoch", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "frame.cap_len", "frame.len")
+FIELDS = (
+    *("frame.number", "frame.time_epoch", "frame.protocols", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst"),
+    *("tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"),
+)
+
+#: Number, nanoseconds, the outermost addresses, and the ports that are not quoted by an ICMP error.
+Shown = tuple[int, int, str, str, str, str]
 
 
-def shown_by_tshark(path: Path) -> list[tuple[int, int, str, str]]:
-    """Number, nanoseconds and outermost addresses of the frames that tshark takes for IP."""
+def shown_by_tshark(path: Path) -> list[Shown]:
+    """The frames that tshark takes for IP, without putting fragments together."""
     fields = [word for field in FIELDS for word in ("-e", field)]
-    command = ["tshark", "-n", "-r", str(path), "-T", "fields", "-E", "occurrence=f", *fields]
+    options = ["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-E", "occurrence=f"]
+    command = ["tshark", "-n", "-r", str(path), "-T", "fields", *options, *fields]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    rows = [line.split("\t") for line in lines]
-    return [
-        (int(number), int(time.replace(".", "")), v4_source or v6_source, v4_destination or v6_destination)
-        for number, time, v4_source, v4_destination, v6_source, v6_destination, _, _ in rows
-        if v4_source or v6_source
-    ]
+    return [shown for line in lines if (shown := _row(*line.split("\t")))]
 
 
-def shown_by_us(path: Path) -> list[tuple[int, int, str, str]]:
+def _row(number: str, time: str, protocols: str, *values: str) -> Shown | None:
+    v4_source, v4_destination, v6_source, v6_destination, *ports = values
+    if not v4_source and not v6_source:
+        return None
+    tcp_source, tcp_destination, udp_source, udp_destination = [""] * 4 if "icmp" in protocols else ports
+    addresses = (v4_source or v6_source, v4_destination or v6_destination)
+    nanoseconds = int(time.replace(".", ""))
+    return (int(number), nanoseconds, *addresses, tcp_source or udp_source, tcp_destination or udp_destination)
+
+
+def shown_by_us(path: Path) -> list[Shown]:
     found = []
     with open_capture(path) as capture:
         for captured in capture:
             unwrapped = unwrap(captured.linktype, captured.octets)
             packet = dissect(unwrapped.octets) if isinstance(unwrapped, Datagram) else None
             if isinstance(packet, Packet):
-                found.append((captured.number, captured.time_ns, packet.source, packet.destination))
+                ports = ("", "")
+                if isinstance(packet.body, Tcp | Udp):
+                    ports = (str(packet.body.source_port), str(packet.body.destination_port))
+                found.append((captured.number, captured.time_ns, packet.source, packet.destination, *ports))
     return found
 
 
@@ -263,5 +298,5 @@ def test_wireshark_and_we_see_the_same_packets_in_every_format(name: str, tmp_pa
         subprocess.run(["editcap", "-F", kind, str(recorded), str(path)], check=True)
         exact = kind in ("pcapng", "nsecpcap")
         assert shown_by_us(path) == [
-            (number, time if exact else time // 1000 * 1000, *addresses) for number, time, *addresses in expected
+            (number, time if exact else time // 1000 * 1000, *ends) for number, time, *ends in expected
         ]
