@@ -211,10 +211,10 @@ def test_damage_anywhere_leaves_a_beginning_and_raises_nothing(number: int) -> N
         as_pcap = pcap(*(packet.octets for packet in read_whole(plain).packets), linktype=101)
         for octets in (plain, as_pcap, gzip.compress(plain)):
             for _ in range(10):
-                _read_all(_damaged(octets, rng))
+                _read_all(damaged(octets, rng))
 
 
-def _damaged(octets: bytes, rng: random.Random) -> bytes:
+def damaged(octets: bytes, rng: random.Random) -> bytes:
     changed = bytearray(octets)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(changed))
