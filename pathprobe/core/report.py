@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pathprobe.core.both_ends import BothEnds
 from pathprobe.core.evidence import Observation
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.packets import InterfaceInfo, MplsLabel
@@ -147,6 +148,28 @@ class Claim(StrEnum):
     SEVERAL_ROUTERS = "several-routers"
     ECHO_FLOWS = "echo-flows"
     UNFINISHED = "unfinished"
+    # of two captures, one from each end
+    NEVER_CAME = "never-came"
+    CAME = "came"
+    CAME_UNANSWERED = "came-unanswered"
+    ANSWERS_LOST = "answers-lost"
+    ANSWER_IGNORED = "answer-ignored"
+    SERVER_ANSWERED = "server-answered"
+    SERVER_REFUSED = "server-refused"
+    SOME_LIVE = "some-live"
+    NEVER_SENT = "never-sent"
+    FORGED_FROM = "forged-from"
+    RAN = "ran"
+    RAN_BY_CLOCK = "ran-by-clock"
+    RAN_IF_CLOCKS_AGREE = "ran-if-clocks-agree"
+    NOTHING_CAPTURED = "nothing-captured"
+    MAY_NOT_HAVE_RUN = "may-not-have-run"
+    ONE_WAY_CAPTURE = "one-way-capture"
+    OR_ELSEWHERE = "or-elsewhere"
+    LOST_ON_THE_WAY = "lost-on-the-way"
+    DATA_LOST = "data-lost"
+    BROKEN_OFF = "broken-off"
+    LARGE_DATA_LOST = "large-data-lost"
 
 
 class Loss(StrEnum):
@@ -311,7 +334,7 @@ class Result:
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
     was killed. ``ports``: the source ports or identifiers kept for constant flows; ``paths``: those of them that
     were asked, if more than one. ``frames``: probe id -> frame numbers in the capture, from 1. ``host``: read live
-    where this host is suspected, else None.
+    where this host is suspected, else None. ``both_ends``: of two captures, one from each end.
     """
 
     target: Target
@@ -333,6 +356,7 @@ class Result:
     mtu: int | None = None
     path_mtu: PathMtu | None = None
     host: HostFacts | None = None
+    both_ends: BothEnds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +373,7 @@ class Report:
     """One run: ``started`` in Unix seconds, ``duration`` in seconds, ``engine`` raw, capture or simulated.
 
     ``file``: what became of the frames of the capture that was analyzed; None where packets were sent.
+    ``server_capture_path`` and ``server_file``: of the server's capture, where both ends were analyzed.
     """
 
     engine: str
@@ -360,3 +385,5 @@ class Report:
     capture_packets: int = 0
     complete: bool = True
     file: FileSummary | None = None
+    server_capture_path: str | None = None
+    server_file: FileSummary | None = None

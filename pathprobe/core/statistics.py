@@ -5,7 +5,7 @@ Exact, with integers: the counts of a diagnosis are small.
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, sqrt
 
 #: A forger's reply has the TTL of the target's own by chance in about one of this many cases:
 #: paths on the Internet are up to about 30 hops long, and a forger may sit at any of them.
@@ -16,6 +16,11 @@ ENOUGH = 0.05
 
 #: Rates are worked out as exactly as this.
 _DIGIT = 0.001
+
+#: More cases than these have binomials that no float holds.
+_EXACT = 1000
+#: Standard deviations that leave one case in twenty on one side.
+_DEVIATIONS = 1.645
 
 #: The same before a verdict is given that loss alone might fake: there one looks again and again, and each look is
 #: a chance to be wrong.
@@ -55,6 +60,19 @@ def most_likely_at_most(happened: int, of: int) -> float:
         few = sum(comb(of, k) * rate**k * (1 - rate) ** (of - k) for k in range(happened + 1))
         low, high = (rate, high) if few > ENOUGH else (low, rate)
     return high
+
+
+def rate_between(happened: int, of: int) -> tuple[float, float]:
+    """The lowest and the highest rate, each at 95 %, under which that happens ``happened`` times in ``of``.
+
+    Exact for as many as have exact binomials in a float, else by E. B. Wilson's score interval (1927).
+    """
+    if of <= _EXACT:
+        return 1 - most_likely_at_most(of - happened, of), most_likely_at_most(happened, of)
+    rate, spread = happened / of, _DEVIATIONS**2 / of
+    middle = (rate + spread / 2) / (1 + spread)
+    half = _DEVIATIONS * sqrt(rate * (1 - rate) / of + spread / (4 * of)) / (1 + spread)
+    return middle - half, middle + half
 
 
 def flows_to_rule_out(routers: int) -> int:
