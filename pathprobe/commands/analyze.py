@@ -12,9 +12,13 @@ from pathprobe.commands import status
 
 @click.command()
 @click.argument("capture", type=click.Path(path_type=Path))
+@click.argument("server", required=False, type=click.Path(path_type=Path), metavar="[SERVER]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-def analyze(capture: Path, as_json: bool) -> None:
+def analyze(capture: Path, server: Path | None, as_json: bool) -> None:
     """The verdict that follows from CAPTURE, a file that pathprobe wrote with -w.
+
+    With a second one, of the server's end, it says what neither alone can: whether the packets arrived, whether the
+    server answered, which way it was lost, and what was changed on the way. Clocks need not agree.
 
     Needs no privileges and no network. Exit status as for the live run.
     """
@@ -22,6 +26,12 @@ def analyze(capture: Path, as_json: bool) -> None:
     from pathprobe.core.report import Report, Vantage
     from pathprobe.engine.offline import NotOurs, analysis_of
 
+    if server is not None:
+        from pathprobe.commands.two_ended import report_of
+
+        report = report_of(capture, server)
+        click.echo(rendered(report, as_json=as_json))
+        sys.exit(status.of(report))
     try:
         analysis = analysis_of(capture)
     except NotOurs as error:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from pathprobe.core.branches import SUSPECTED
 from pathprobe.core.report import Claim, Hop, Mechanism, Result, State, Target, Where
-from pathprobe.output import flows, path_mtu
+from pathprobe.output import both_ends, flows, path_mtu
 from pathprobe.output.local_advice import local_steps, reverse_path_steps
 from pathprobe.output.wording import maker, place
 
@@ -17,6 +17,8 @@ def next_steps(result: Result) -> tuple[str, ...]:
 
 
 def _about_the_port(result: Result) -> tuple[str, ...]:
+    if steps := both_ends.next_steps(result):
+        return steps
     verdict, location, target = result.verdict, result.verdict.location, result.target
     match verdict.state, location.where:
         case State.OPEN, Where.PATH:

@@ -89,6 +89,38 @@ _CLAIMS = {
     Claim.SEVERAL_ROUTERS: "Hop {hop} has several routers: {routers}.",
     Claim.ECHO_FLOWS: "Linux routers spread echo by addresses only: all echo flows may have gone one way, where TCP"
     " would branch.",
+    Claim.NEVER_CAME: "{of_probes} left the client and never came to the server.",
+    Claim.CAME: "{of_probes} came to the server.",
+    Claim.CAME_UNANSWERED: "{of_probes} came to the server's interface, and it sent nothing in answer.",
+    Claim.ANSWERS_LOST: "The server sent {answers_sent} in answer to {probes}; none came to the client.",
+    Claim.ANSWER_IGNORED: "The server's answer came to the client's interface, and the client's TCP asked again all"
+    " the same: a rule of its own drops it.",
+    Claim.SERVER_ANSWERED: "{count} of {tries_of} drew an answer that the server was seen to send and the client to"
+    " receive.",
+    Claim.SERVER_REFUSED: "The server itself refused: {refusal}.",
+    Claim.SOME_LIVE: "{count} of {tries_of} were answered.",
+    Claim.NEVER_SENT: "{answers_sent} came to the client in the name of {source}, with TTL {ttl}, and the server never"
+    " sent that.",
+    Claim.FORGED_FROM: "Judging by its TTL it came over {hops_back}; the server's own packets come over {usual}.",
+    Claim.RAN: "The server's capture ran meanwhile: packets of this client from before and after are in it.",
+    Claim.RAN_BY_CLOCK: "The server's capture ran meanwhile, by the clocks as they were compared.",
+    Claim.RAN_IF_CLOCKS_AGREE: "No packet is in both captures, so their clocks cannot be compared; if they agree, the"
+    " server's ran meanwhile.",
+    Claim.NOTHING_CAPTURED: "The server's capture is empty. So it looks when nothing arrives, and just so when its"
+    " filter was wrong, it listened on another interface or host, or did not run at that time.",
+    Claim.MAY_NOT_HAVE_RUN: "The server's capture has no packet from that time, so it cannot be told whether it ran;"
+    " if it did, they never arrived.",
+    Claim.ONE_WAY_CAPTURE: "The server's capture holds nothing that the server sent: it may see one direction only, so"
+    " it does not tell who answered.",
+    Claim.OR_ELSEWHERE: "Whether they were dropped, or sent to another host by a NAT, these two ends cannot tell.",
+    Claim.LOST_ON_THE_WAY: "{lost} of {out_of} packets were lost on the way {way}: a loss of {low:.0%} to {high:.0%}.",
+    Claim.BROKEN_OFF: "Within the connection {resets} came to the {receiver}, with TTL {ttl}, which the {sender} never"
+    " sent: a box on the way broke it off.",
+    Claim.DATA_LOST: "Of {out_of} octets that the {sender} sent, {octets} never arrived, sent {times}"
+    " (octets {first} to {last}).",
+    Claim.LARGE_DATA_LOST: "Of {out_of} octets that the {sender} sent, {octets} never arrived, sent {times}:"
+    " every lost packet had {smallest} octets or more, every one that arrived {largest} or less - the size"
+    " decides (MTU).",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }
 
@@ -101,10 +133,17 @@ def claim(reason: Reason) -> str:
 def _words(facts: _Facts) -> dict[str, str]:
     """The phrases that sentences are made of; a fact that is not there makes an empty or general one."""
     count = int(facts.get("count") or 0)
+    of, answers = int(facts.get("of") or 0), int(facts.get("answers") or 0)
     probes = _probes(count, str(facts.get("service") or ""))
     return {
         "probes": f"{count} {probes}",
         "all_probes": f"{count} of {count} {probes}",
+        "of_probes": f"{count} of {of} {_probes(of, str(facts.get('service') or ''))}",
+        "tries_of": f"{of} {'try' if of == 1 else 'tries'}",
+        "answers_sent": f"{answers} {'packet' if answers == 1 else 'packets'}",
+        "resets": "a reset" if answers == 1 else f"{answers} resets",
+        "times": "once" if facts.get("tries") == 1 else f"{facts.get('tries')} times",
+        "refusal": f"ICMP {facts['message']}" if facts.get("message") else "a reset",
         "controls": f"{count} control {'probe' if count == 1 else 'probes'}",
         "proof": "came to the port of ours alone" if probes.startswith("datagram") else "echoes our token",
         "past": f"hop {facts['hop']}" if facts.get("hop") else "this host",

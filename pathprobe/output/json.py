@@ -11,7 +11,7 @@ from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
 from pathprobe.core.report import Device, Hop, Leg, Location, PathMtu, Report, Result
-from pathprobe.output import files, path_mtu, wording
+from pathprobe.output import both_ends_json, files, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_entry, row_facts
 from pathprobe.output.claims import claim
@@ -40,6 +40,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         "results": [_result(result) for result in report.results],
         "capture": _capture(report),
+        "server_capture": _server_capture(report),
         "complete": report.complete,
     }
 
@@ -49,6 +50,12 @@ def _capture(report: Report) -> dict[str, Any] | None:
         return None
     counts = files.entry(report.file) if report.file else {}
     return {"path": report.capture_path, "packets": report.capture_packets, **counts}
+
+
+def _server_capture(report: Report) -> dict[str, Any] | None:
+    if report.server_capture_path is None or report.server_file is None:
+        return None
+    return {"path": report.server_capture_path, **files.entry(report.server_file)}
 
 
 def _result(result: Result) -> dict[str, Any]:
@@ -77,6 +84,7 @@ def _result(result: Result) -> dict[str, Any]:
         "probes": [_probe(seen, result) for seen in result.observations],
         "frames_lost": result.frames_lost,
         "path_mtu": _path_mtu(result.path_mtu),
+        "both_ends": both_ends_json.entry(result.both_ends),
         "host": None if result.host is None else asdict(result.host),
     }
 
@@ -144,6 +152,8 @@ def _probe(seen: Observation, result: Result) -> dict[str, Any]:
         "rtt_ms": round(outcome.rtt * 1000, 3) if isinstance(outcome, Reply) else None,
         "frames": list(result.frames.get(probe.id, ())),
     }
+    if result.both_ends:
+        entry["server_frames"] = list(result.both_ends.server_frames.get(probe.id, ()))
     if isinstance(outcome, Reply):
         entry["reply_ttl"] = outcome.ttl
     if isinstance(outcome, Refusal):

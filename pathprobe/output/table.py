@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
-from pathprobe.output import files, flows, path_mtu, wording
+from pathprobe.output import both_ends, files, flows, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
@@ -118,6 +118,7 @@ def _note(location: Location, result: Result, row: HopRow) -> str:
 def _listed(result: Result) -> str:
     lines = _paragraph("why", [claim(reason) for reason in result.verdict.reasons])
     lines += _paragraph("box", box_lines(result))
+    lines += _paragraph("ends", both_ends.lines(result))
     if found := result.path_mtu:
         lines += _paragraph("mtu", [path_mtu.sentence(found), *path_mtu.refuted(found)])
     elif result.mtu is not None:
@@ -138,6 +139,8 @@ def _foot(report: Report) -> str:
         text += f"; {lost} received packets were dropped by a full queue, so silence proves less"
     if not report.complete and not (report.file and report.file.cut):
         text += "; interrupted, this is what was learnt so far"
-    if report.capture_path:
+    if report.server_capture_path:
+        text += f"\nby {report.capture_path} (client) and {report.server_capture_path} (server)"
+    elif report.capture_path:
         text += f"\n{report.capture_packets} packets, each with its comment, in {report.capture_path}"
     return "\n".join([text, *(files.lines(report.file) if report.file else [])])

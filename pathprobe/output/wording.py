@@ -20,7 +20,7 @@ from pathprobe.core.report import (
     State,
     Where,
 )
-from pathprobe.output import flows
+from pathprobe.output import both_ends, flows
 
 #: What the kernel's refusals mean to a person (net/ipv4, net/ipv6; ip-route(8)).
 _ERRNO = {
@@ -47,6 +47,8 @@ def place(hop: Hop | None) -> str:
 def finding(result: Result) -> str:
     """What stops the packet and where, in one clause without a full stop."""
     verdict, location = result.verdict, result.verdict.location
+    if told := both_ends.finding(result):
+        return told
     match verdict.state, verdict.mechanism:
         case State.OPEN, _:
             return _open(result)

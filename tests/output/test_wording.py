@@ -66,6 +66,20 @@ FACTS: dict[str, Fact] = {
     "compared": 11,
     "router": "10.9.2.2",
     "routers": "10.9.2.2, 10.9.102.2",
+    "answers": 3,
+    "lost": 7,
+    "out_of": 22,
+    "way": "there",
+    "low": 0.16,
+    "high": 0.52,
+    "sender": "client",
+    "receiver": "server",
+    "octets": 1400,
+    "tries": 3,
+    "smallest": 1500,
+    "largest": 152,
+    "first": 100,
+    "last": 1500,
 }
 
 
