@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pathprobe.core.report import Claim, Fact, Path, State, Verdict
 
@@ -44,13 +45,25 @@ def are_traced(paths: tuple[Path, ...]) -> bool:
     return any(hop for path in paths[1:] for hop in path.hops[:-1])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """What ``count`` flows have in common: their hops, where ``?`` is one that nobody knows, and what came of them."""
+
+    hops: tuple[str, ...]
+    state: State
+    count: int
+
+
+def ways(paths: tuple[Path, ...]) -> tuple[Way, ...]:
+    """The ways that flows took, the most common first."""
+    counted = Counter((_way(path, paths), path.state) for path in paths)
+    return tuple(Way(hops=hops, state=state, count=count) for (hops, state), count in counted.most_common())
+
+
 def block(paths: tuple[Path, ...]) -> str:
     """``11 of 16  10.9.1.1 - 10.9.2.2 - 10.0.0.5   open``, a line for each way that flows took."""
-    ways = Counter((_way(path, paths), path.state) for path in paths)
     width = len(str(len(paths)))
-    lines = [
-        (f"{count:>{width}} of {len(paths)}  {' - '.join(way)}", state) for (way, state), count in ways.most_common()
-    ]
+    lines = [(f"{way.count:>{width}} of {len(paths)}  {' - '.join(way.hops)}", way.state) for way in ways(paths)]
     longest = max(len(text) for text, _ in lines)
     return "\n".join(["  paths", *(f"    {text:<{longest}}   {state}" for text, state in lines)])
 

@@ -32,6 +32,13 @@ def summary(found: PathMtu) -> str:
             return f"packets of {found.largest} octets pass; whether larger ones do is hidden by loss"
 
 
+def lines(result: Result) -> list[str]:
+    """All that is to be said of the path's MTU; nothing where it was not asked for."""
+    if found := result.path_mtu:
+        return [sentence(found), *refuted(found)]
+    return [UNKNOWN] if result.mtu is not None else []
+
+
 def sentence(found: PathMtu) -> str:
     """The same for a terminal, with addresses, numbers and what was asked."""
     asked = f"asked with {found.carrier}, sure: {sureness(found.confidence)}"

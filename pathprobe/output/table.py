@@ -22,6 +22,9 @@ _COLOURS = {
     State.INTERMITTENT: "35",
 }
 
+#: Stands before the note of the hop at which the packets met their end.
+POINTER = "<- "
+
 
 def render(report: Report, *, colour: bool = False) -> str:
     """The whole report as text, without a newline at its end."""
@@ -33,7 +36,7 @@ def render(report: Report, *, colour: bool = False) -> str:
 def _result(result: Result, *, colour: bool) -> str:
     blocks = [_headline(result, colour=colour)]
     if result.hops:
-        blocks += [_path(result), _hops(result)]
+        blocks += [path_line(result), _hops(result)]
     if flows.are_traced(result.paths):
         blocks.append(flows.block(result.paths))
     blocks.append(_listed(result))
@@ -48,10 +51,10 @@ def _headline(result: Result, *, colour: bool) -> str:
     return f"{result.target.label}  {state}   {wording.finding(result)}   sure: {sure}"
 
 
-def _path(result: Result) -> str:
+def path_line(result: Result) -> str:
     """``you -- 10.9.1.1 --X-- 10.9.2.2 -- 10.0.0.5``: the break is behind the last good hop, if there is one."""
     location = result.verdict.location
-    broken_after, mark = _break(result), "?" if wording.is_mute(result) else "X"
+    broken_after, mark = break_after(result), "?" if wording.is_mute(result) else "X"
     text = "  you"
     for row in result.hops:
         text += f" --{mark}-- " if row.ttl - 1 == broken_after else " -- "
@@ -61,7 +64,8 @@ def _path(result: Result) -> str:
     return text
 
 
-def _break(result: Result) -> int | None:
+def break_after(result: Result) -> int | None:
+    """The hop behind which the path is drawn as broken; None for a path that is whole, or broken for some only."""
     location = result.verdict.location
     if result.verdict.state in (State.OPEN, State.CLOSED, State.INTERMITTENT) or location.last_good is None:
         return None
@@ -70,10 +74,14 @@ def _break(result: Result) -> int | None:
     return location.last_good.ttl
 
 
-def _hops(result: Result) -> str:
-    rows = [_row(result, row) for row in result.hops]
+def hop_table(result: Result) -> tuple[list[str], list[list[str]]]:
+    """The headers, of which those of counts and notes are empty, and a row of cells for each hop."""
     control = [result.control, ""] if result.control else []
-    headers = ["hop", "address", result.target.service, "", *control, ""]
+    return ["hop", "address", result.target.service, "", *control, ""], [_row(result, row) for row in result.hops]
+
+
+def _hops(result: Result) -> str:
+    headers, rows = hop_table(result)
     align = ("right", *["left"] * (len(headers) - 1))
     text = tabulate(rows, headers, tablefmt="plain", colalign=align, disable_numparse=True)
     return "\n".join(f"  {line.rstrip()}" for line in text.splitlines())
@@ -81,7 +89,7 @@ def _hops(result: Result) -> str:
 
 def _row(result: Result, row: HopRow) -> list[str]:
     control = _cells(row.control) if result.control else ()
-    notes = [_note(result.verdict.location, result, row), row_note(row)]
+    notes = [hop_note(result.verdict.location, result, row), row_note(row)]
     return [str(row.ttl), row.address or "-", *_cells(row.test), *control, ", ".join(filter(None, notes))]
 
 
@@ -101,13 +109,14 @@ def _milliseconds(value: float) -> str:
     return f"{value:.{digits}f} ms"
 
 
-def _note(location: Location, result: Result, row: HopRow) -> str:
+def hop_note(location: Location, result: Result, row: HopRow) -> str:
+    """What is to be said of a hop: where the packets met their end, or that it answered nobody."""
     if location.device and location.device.ttl == row.ttl and result.verdict.state is not State.OPEN:
-        return "<- answered from here"
+        return f"{POINTER}answered from here"
     if location.first_bad and location.first_bad.ttl == row.ttl and location.device is None:
         if wording.is_mute(result):
-            return "<- silent"
-        return "<- some stop here" if result.verdict.state is State.INTERMITTENT else "<- stops here"
+            return f"{POINTER}silent"
+        return f"{POINTER}some stop here" if result.verdict.state is State.INTERMITTENT else f"{POINTER}stops here"
     legs = [leg for leg in (row.test, row.control) if leg]
     farther = any(later.ttl > row.ttl and later.address for later in result.hops)
     if farther and legs and not any(leg.answered for leg in legs):
@@ -119,10 +128,7 @@ def _listed(result: Result) -> str:
     lines = _paragraph("why", [claim(reason) for reason in result.verdict.reasons])
     lines += _paragraph("box", box_lines(result))
     lines += _paragraph("ends", both_ends.lines(result))
-    if found := result.path_mtu:
-        lines += _paragraph("mtu", [path_mtu.sentence(found), *path_mtu.refuted(found)])
-    elif result.mtu is not None:
-        lines += _paragraph("mtu", [path_mtu.UNKNOWN])
+    lines += _paragraph("mtu", path_mtu.lines(result))
     lines += _paragraph("next", list(next_steps(result)))
     return "\n".join(lines)
 

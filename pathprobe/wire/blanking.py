@@ -18,7 +18,8 @@ _WORD = struct.Struct("!H")
 def word_sum(octets: bytes) -> int:
     """The sum of RFC 1071 before it is turned over, modulo 0xFFFF; an odd octet counts as if a zero followed."""
     padded = octets + bytes(len(octets) % 2)
-    return sum(word for (word,) in _WORD.iter_unpack(padded)) % _MODULUS
+    total: int = sum(word for (word,) in _WORD.iter_unpack(padded))
+    return total % _MODULUS
 
 
 def blanked(octets: bytes) -> bytes:

@@ -1,11 +1,11 @@
 """How does a datagram look in which nobody's address and nobody's data can be read?
 
-Addresses are replaced by their pseudonyms, wherever they stand: headers, IP options, quotes in ICMP errors, what a router
-says of its interfaces (RFC 5837). Data is blanked, its length kept; so are TCP options that may hold an address, a
-cookie or a digest. Ports, sequence numbers, IP-IDs, TTLs, flags and the names of interfaces stay.
+Addresses are replaced by their pseudonyms, wherever they stand: headers, IP options, quotes in ICMP errors, what a
+router says of its interfaces (RFC 5837). Data is blanked, its length kept; so are TCP options that may hold an address,
+a cookie or a digest. Ports, sequence numbers, IP-IDs, TTLs, flags and the names of interfaces stay.
 
 The verdict that follows is the same: a checksum is mended by what changed (wire.blanking), so that a quote still has
-the checksum of its packet, and a quote is blanked as its packet was, octet by octet, so that what differed differs still.
+the checksum of its packet, and a quote is blanked as its packet was, octet by octet, so that what differed still does.
 What pathprobe itself sends is known to everybody and stays.
 """
 
@@ -155,7 +155,7 @@ class Redactor:
     def _transport(
         self, version: int, protocol: int, octets: bytes, addresses: tuple[bytes, bytes], number: tuple[int, bool]
     ) -> bytes:
-        """What is behind the IP headers. ``addresses``: before and after; ``number``: the IP-ID, and if it is quoted."""
+        """What is behind the IP headers. ``addresses``: before and after; ``number``: the IP-ID, and if quoted."""
         identification, quoted = number
         is_icmp = (version, protocol) in ((4, Protocol.ICMP), (6, Protocol.ICMPV6))
         if is_icmp and octets and octets[0] in ERROR_TYPES[version] and not quoted:
@@ -171,7 +171,7 @@ class Redactor:
         return bytes(self._mended(protocol, done, addresses))
 
     def _mended(self, protocol: int, octets: bytearray, addresses: tuple[bytes, bytes]) -> bytearray:
-        """Scrubbing leaves the sum as it is, so only the addresses of the pseudo-header count (RFC 9293 section 3.1)."""
+        """Scrubbing leaves the sum as it is, so only the pseudo-header's addresses count (RFC 9293 section 3.1)."""
         if protocol in _CHECKSUMS:
             at, zero_is_none = _CHECKSUMS[protocol]
             mend_checksum(octets, at, *addresses, zero_is_none=zero_is_none)

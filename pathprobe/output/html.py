@@ -1,0 +1,180 @@
+"""How does a report look in a browser? One file: no script, nothing from the network, light and dark, fit for print.
+
+Jinja escapes whatever is put in; what a router or a service said of itself is text here and never markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from pathprobe import __version__
+from pathprobe.core.exhibits import Exhibit
+from pathprobe.core.report import Report, Result
+from pathprobe.output import flows, packets, path_mtu, wording
+from pathprobe.output.advice import next_steps
+from pathprobe.output.boxes import box_lines
+from pathprobe.output.claims import claim
+from pathprobe.output.path_drawing import Drawing, draw
+from pathprobe.output.table import POINTER, hop_table
+from pathprobe.output.verify import ANALYZE, CHECK, EVIDENCE, display_filter, frame_filter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reason:
+    """A sentence, the packets that prove it, and how many more do."""
+
+    text: str
+    frames: tuple[int, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hop:
+    """A line of the hop table; ``legs``: for each role the time or fate, and how many of how many were answered."""
+
+    ttl: str
+    address: str
+    legs: tuple[tuple[str, str], ...]
+    note: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    share: str
+    hops: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Section:
+    """What stands about one target, in its order."""
+
+    label: str
+    state: str
+    finding: str
+    summary: str
+    sure: str
+    drawing: Drawing
+    headers: tuple[str, ...]
+    hops: tuple[_Hop, ...]
+    ways: tuple[_Way, ...]
+    reasons: tuple[_Reason, ...]
+    boxes: tuple[str, ...]
+    sizes: tuple[str, ...]
+    steps: tuple[str, ...]
+    display_filter: str
+    frame_filter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One packet of the evidence; ``seconds`` since the run began."""
+
+    number: int
+    seconds: str
+    direction: str
+    source: str
+    destination: str
+    kind: str
+    conclusions: tuple[str, ...]
+
+
+def render(report: Report, exhibits: Sequence[Exhibit], environment: Mapping[str, str], *, evidence_sum: str) -> str:
+    """The whole report; ``evidence_sum`` is the SHA-256 of the capture, in hexadecimal digits."""
+    started = datetime.fromtimestamp(report.started, UTC)
+    return _template().render(
+        sections=[_section(result) for result in report.results],
+        packets=[_row(one, report.started) for one in exhibits],
+        environment=environment,
+        started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        duration=f"{report.duration:.1f} s",
+        complete=report.complete,
+        version=__version__,
+        evidence=EVIDENCE,
+        evidence_sum=evidence_sum,
+        commands=(CHECK, ANALYZE),
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("pathprobe", "output/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+def _section(result: Result) -> _Section:
+    headers, rows = hop_table(result)
+    proving = packets.frames_of(result, tuple({probe for one in result.verdict.reasons for probe in one.probes}))
+    return _Section(
+        label=result.target.label,
+        state=result.verdict.state,
+        finding=wording.finding(result),
+        summary=wording.summary(result),
+        sure=wording.sureness(result.verdict.confidence),
+        drawing=draw(result),
+        headers=tuple(filter(None, headers)),
+        hops=tuple(map(_hop, rows)),
+        ways=_ways(result),
+        reasons=tuple(_reason(result, claim(one), one.probes) for one in result.verdict.reasons),
+        boxes=tuple(box_lines(result)),
+        sizes=tuple(path_mtu.lines(result)),
+        steps=next_steps(result),
+        display_filter=display_filter(result),
+        frame_filter=frame_filter(proving) if proving else "",
+    )
+
+
+def _hop(cells: Sequence[str]) -> _Hop:
+    ttl, address, *legs, note = cells
+    return _Hop(
+        ttl=ttl,
+        address=address,
+        legs=tuple((fate.replace(" ms", "\N{NO-BREAK SPACE}ms"), count) for fate, count in _pairs(legs)),
+        note=note.replace(POINTER, ""),
+        is_here=note.startswith(POINTER),
+    )
+
+
+def _pairs(cells: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(cells[::2], cells[1::2], strict=True)
+
+
+def _ways(result: Result) -> tuple[_Way, ...]:
+    if not flows.are_traced(result.paths):
+        return ()
+    return tuple(
+        _Way(share=f"{way.count} of {len(result.paths)}", hops=" - ".join(way.hops), state=way.state)
+        for way in flows.ways(result.paths)
+    )
+
+
+def _reason(result: Result, text: str, probes: tuple[int, ...]) -> _Reason:
+    frames = packets.frames_of(result, probes)
+    more = max(0, len(frames) - packets.MOST_NAMED)
+    return _Reason(text=text, frames=frames[: packets.MOST_NAMED], more=more)
+
+
+def _row(exhibit: Exhibit, started: float) -> _Row:
+    seen = exhibit.seen
+    source, destination = packets.ends(seen.packet)
+    return _Row(
+        number=seen.number,
+        seconds=f"{seen.time_ns / 1e9 - started:.4f}",
+        direction=packets.direction(seen),
+        source=source,
+        destination=destination,
+        kind=packets.kind(seen.packet),
+        conclusions=exhibit.conclusions,
+    )
