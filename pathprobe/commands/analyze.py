@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from pathprobe.commands import status
+from pathprobe.commands import status, ticket
 
 
 @click.command()
 @click.argument("capture", type=click.Path(path_type=Path))
 @click.argument("server", required=False, type=click.Path(path_type=Path), metavar="[SERVER]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-def analyze(capture: Path, server: Path | None, as_json: bool) -> None:
+@ticket.options
+def analyze(capture: Path, server: Path | None, as_json: bool, place: Path | None, redact: bool) -> None:
     """The verdict that follows from CAPTURE, a file that pathprobe wrote with -w.
 
     With a second one, of the server's end, it says what neither alone can: whether the packets arrived, whether the
@@ -22,16 +22,15 @@ def analyze(capture: Path, server: Path | None, as_json: bool) -> None:
 
     Needs no privileges and no network. Exit status as for the live run.
     """
-    from pathprobe.commands.probe import fail, rendered
+    from pathprobe.commands.probe import fail, finish
     from pathprobe.core.report import Report, Vantage
     from pathprobe.engine.offline import NotOurs, analysis_of
 
+    kept = ticket.Ticket.begin(place, redact=redact, capture=capture)
     if server is not None:
         from pathprobe.commands.two_ended import report_of
 
-        report = report_of(capture, server)
-        click.echo(rendered(report, as_json=as_json))
-        sys.exit(status.of(report))
+        finish(report_of(capture, server), kept, as_json=as_json)
     try:
         analysis = analysis_of(capture)
     except NotOurs as error:
@@ -50,5 +49,4 @@ def analyze(capture: Path, server: Path | None, as_json: bool) -> None:
         capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
         file=analysis.file,
     )
-    click.echo(rendered(report, as_json=as_json))
-    sys.exit(status.of(report))
+    finish(report, kept, as_json=as_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ import netifaces
 from pathprobe import __version__
 from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
+from pathprobe.core.told_command import told_command
 from pathprobe.engine.diagnose import Options, diagnose, other_way, require_one_host
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.raw import require_privileges
@@ -120,9 +120,7 @@ def _addresses() -> set[str]:
 def recorder(path: Path) -> Recorder:
     """A recorder that says what it records. Raises OSError when the file cannot be written."""
     # Opened before the first packet: a file that cannot be written costs no probe.
-    return Recorder(
-        path, WORDS, application=f"pathprobe {__version__}", command=shlex.join(["pathprobe", *sys.argv[1:]])
-    )
+    return Recorder(path, WORDS, application=f"pathprobe {__version__}", command=told_command(sys.argv[1:]))
 
 
 async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder | None, *, verbose: bool) -> Report:
@@ -145,7 +143,7 @@ async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder |
                 progress.say(f"pathprobe: warning: {_other_way_words(target, route, other)}")
             routes.append(route)
             if verbose:
-                progress.say(_route_words(target, route))
+                progress.say(route_words(target, route))
     finally:
         progress.clear()
     if recorder:
@@ -179,7 +177,8 @@ def _vantage(routes: Sequence[Route | None]) -> Vantage:
     )
 
 
-def _route_words(target: Target, route: Route | None) -> str:
+def route_words(target: Target, route: Route | None) -> str:
+    """The kernel's choice for a target, in one line."""
     if route is None:
         return f"{target.address}: this host has no route"
     return f"{target.address}: {_way(route)} from {route.source}, MTU {route.mtu}"

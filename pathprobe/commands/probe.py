@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pathprobe.commands import status
+from pathprobe.commands import status, ticket
+from pathprobe.commands.ticket import Ticket
+from pathprobe.engine.ticket_place import CannotPlace
 
 if TYPE_CHECKING:
     from pathprobe.core.report import Report
@@ -66,7 +68,7 @@ def _flows(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
 
 def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that every probing command has."""
-    options = [
+    options: list[Callable[..., Any]] = [
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
         click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
                      help="Keep every packet, with a comment on each."),
@@ -82,6 +84,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Distinct source ports, to see all branches of the path."),
         click.option("--no-trace", is_flag=True, help="Only ask the target; do not step the TTL."),
         click.option("--mtu", is_flag=True, help="Find the largest packet that passes, and where larger ones die."),
+        ticket.options,
         click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
     ]  # fmt: skip
     return functools.reduce(lambda decorated, option: option(decorated), reversed(options), function)
@@ -137,7 +140,16 @@ def icmp(targets: tuple[str, ...], **options: Any) -> None:
     _run("icmp", targets, **options)
 
 
-def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, family: int | None, **options: Any) -> NoReturn:
+def _run(
+    protocol: str,
+    targets: tuple[str, ...],
+    *,
+    as_json: bool,
+    family: int | None,
+    place: Path | None,
+    redact: bool,
+    **options: Any,
+) -> NoReturn:
     from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
 
     try:
@@ -149,11 +161,23 @@ def _run(protocol: str, targets: tuple[str, ...], *, as_json: bool, family: int 
         fail(str(error), status.CANNOT)
     from pathprobe.commands import live
 
+    kept = Ticket.begin(place, redact=redact, write=options["write"])
+    kept.look_at_routes(resolved, source=options["source"], interface=options["interface"])
     try:
-        report = live.run(resolved, **options)
+        report = live.run(resolved, **{**options, "write": kept.evidence})
     except live.CannotProbe as error:
         fail(str(error), status.CANNOT)
-    click.echo(rendered(report, as_json=as_json))
+    finish(report, kept, as_json=as_json)
+
+
+def finish(report: Report, kept: Ticket, *, as_json: bool) -> NoReturn:
+    """The answer, the ticket, the status: the answer is printed even where the ticket cannot be written."""
+    try:
+        kept.put(report)
+    except CannotPlace as error:
+        click.echo(rendered(report, as_json=as_json))
+        fail(str(error), status.CANNOT)
+    click.echo(rendered(kept.told(report), as_json=as_json))
     sys.exit(status.of(report))
 
 

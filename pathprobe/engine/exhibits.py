@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from pathprobe.core.exhibits import Exhibit
 from pathprobe.core.packets import Malformed
 from pathprobe.core.sightings import Sighting
+from pathprobe.wire.captures import Capture
 from pathprobe.wire.dissect import dissect
-from pathprobe.wire.pcapng import LINKTYPE_RAW, read
+from pathprobe.wire.link_layers import NotIp, unwrap
 
 
 def exhibits(octets: bytes) -> Iterator[Exhibit]:
-    """The packets of a pcapng file of ours, in its order. Raises ValueError when it is none."""
-    for number, captured in enumerate(read(io.BytesIO(octets)).packets, start=1):
-        packet = dissect(captured.octets)
-        if captured.linktype == LINKTYPE_RAW and not isinstance(packet, Malformed):
+    """The packets of a capture, in its order. Raises NotACapture when it is none."""
+    with Capture(io.BytesIO(octets)) as capture:
+        for captured in capture:
+            frame = unwrap(captured.linktype, captured.octets)
+            packet = None if isinstance(frame, NotIp) else dissect(frame.octets)
+            if packet is None or isinstance(packet, Malformed):
+                continue
             seen = Sighting(
-                number=number,
+                number=captured.number,
                 time_ns=captured.time_ns,
                 packet=packet,
                 interface=captured.interface,

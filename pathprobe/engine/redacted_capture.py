@@ -7,7 +7,7 @@ of which nobody knows what they say, are left out. ``pathprobe analyze`` gives t
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -15,24 +15,30 @@ from pathprobe.core.probes import Kind
 from pathprobe.core.redaction import Pseudonyms
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.wire.blanking import adjusted
-from pathprobe.wire.pcapng import LINKTYPE_RAW, Capture, CapturedPacket, Writer, read
+from pathprobe.wire.captured import CapturedPacket, FileFacts
+from pathprobe.wire.captures import Capture
+from pathprobe.wire.pcapng import Writer
 from pathprobe.wire.redacted import Redactor
 
 
-def redacted_capture(octets: bytes, pseudonyms: Pseudonyms, *, comment: str, application: str) -> bytes:
-    """A pcapng file of ours, redacted; ``comment`` stands at its head. Raises ValueError when it is none."""
-    capture = read(io.BytesIO(octets))
-    notes = list(_notes(capture.notes, pseudonyms))
+def redacted_capture(octets: bytes, pseudonyms: Pseudonyms, words: Callable[[str], str]) -> bytes:
+    """A capture of ours, redacted; ``words`` makes the comment at its head of the one that stood there.
+
+    Raises NotACapture when it is none.
+    """
+    with Capture(io.BytesIO(octets)) as capture:
+        packets, facts = list(capture), capture.facts
+    notes = list(_notes(facts.notes, pseudonyms))
     stream = io.BytesIO()
-    writer = Writer(stream, comment=comment, application=application)
+    writer = Writer(stream, comment=words(facts.comment), application=facts.application)
+    is_killed = not any(isinstance(note, Asked) for note in notes)
     for note in notes:
-        if isinstance(note, Asking) and not any(isinstance(one, Asked) for one in notes):
+        if isinstance(note, Asking) and is_killed:
             writer.statistics(note.start_ns, note.start_ns, comments=[str(note)])
     redactor = Redactor(pseudonyms)
-    for packet in capture.packets:
-        if packet.linktype == LINKTYPE_RAW:
-            _write(writer, packet, redactor, pseudonyms)
-    _close(writer, capture, notes)
+    for packet in packets:
+        _write(writer, packet, redactor, pseudonyms)
+    _close(writer, facts, notes)
     return stream.getvalue()
 
 
@@ -46,10 +52,10 @@ def _write(writer: Writer, packet: CapturedPacket, redactor: Redactor, pseudonym
     )
 
 
-def _close(writer: Writer, capture: Capture, notes: Sequence[Note]) -> None:
+def _close(writer: Writer, facts: FileFacts, notes: Sequence[Note]) -> None:
     asked = [note for note in notes if isinstance(note, Asked)]
     if asked:
-        end = capture.ended_ns or max(one.end_ns for one in asked)
+        end = facts.ended_ns or max(one.end_ns for one in asked)
         writer.statistics(min(one.start_ns for one in asked), end, comments=[str(note) for note in notes])
 
 

@@ -279,12 +279,12 @@ def _row(
     sheet.y += _SPACE + 6
     lines: list[tuple[str, Look]] = []
     nodes: dict[str, Node] = {}
-    for number, key in enumerate(distinct):
-        lane = keys.index(key)
+    for number, router in enumerate(distinct):
+        lane = keys.index(router)
         node = _branch(result, ways[lane], row, letter=chr(ord("a") + number) if len(distinct) > 1 else "")
-        nodes[key] = replace(node, x=_MARGIN + lane * _LANE, y=sheet.y)
-        count = sum(way.count for way, one in zip(ways, keys, strict=True) if one == key)
-        letter = f"{nodes[key].letter}  " if nodes[key].letter else ""
+        nodes[router] = replace(node, x=_MARGIN + lane * _LANE, y=sheet.y)
+        count = sum(way.count for way, one in zip(ways, keys, strict=True) if one == router)
+        letter = f"{node.letter}  " if node.letter else ""
         lines += _branch_lines(result, ways[lane], row, f"{letter}{here[lane]}", count)
     for way, key, parent in zip(ways, keys, before, strict=True):
         if key is not None:

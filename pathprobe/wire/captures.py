@@ -27,7 +27,7 @@ class NotACapture(ValueError):
 class Capture:
     """The packets of a file, to be iterated once; ``facts`` is what the file said of itself up to there."""
 
-    def __init__(self, stream: io.RawIOBase) -> None:
+    def __init__(self, stream: io.RawIOBase | io.BytesIO) -> None:
         """Closing the capture closes the stream. Raises NotACapture."""
         self.facts = FileFacts()
         self._file = io.BufferedReader(stream, _BUFFER)

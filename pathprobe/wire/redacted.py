@@ -84,7 +84,7 @@ class Redactor:
             header[at : at + 4] = self._pseudonyms.packed(octets[at : at + 4])
         header[_IPV4:] = self._ip_options(octets[_IPV4:start])
         mend_checksum(header, _IPV4_CHECKSUM, octets[:start], bytes(header), zero_is_none=quoted)
-        end = len(octets) if quoted else min(len(octets), _word(octets, _IPV4_TOTAL))
+        end = len(octets) if quoted else min(len(octets), _word(octets, _IPV4_TOTAL) or len(octets))
         transport = octets[start : max(start, end)]
         if _word(octets, _IPV4_FRAGMENT) & _LATER_FRAGMENT:
             body = blanked(transport)
@@ -122,7 +122,8 @@ class Redactor:
         label = self._pseudonyms.number(first & 0xFFFFF, 20)  # it is often made of the addresses
         header[:4] = (first & ~0xFFFFF | label).to_bytes(4, "big")
         header[_IPV6_ADDRESSES:] = self._addresses(octets[_IPV6_ADDRESSES:_IPV6], _IPV6_ADDRESS)
-        end = len(octets) if quoted else min(len(octets), _IPV6 + _word(octets, _IPV6_PAYLOAD))
+        stated = _word(octets, _IPV6_PAYLOAD)  # 0 where a card shall cut it into segments, see wire.dissect
+        end = len(octets) if quoted or not stated else min(len(octets), _IPV6 + stated)
         chain, protocol = self._extension_headers(octets[_IPV6:end], octets[_IPV6_NEXT])
         transport = octets[_IPV6 + len(chain) : end]
         if protocol is None:
