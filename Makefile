@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint accuracy bench captures tools peers clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers viewers clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
@@ -29,6 +29,11 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What others will open the evidence with: the captures in Wireshark, the page in a browser. Its pictures stay in
+# build/screenshots. Not part of `make test`, for a browser is a heavy tool; here nothing is skipped.
+evidence: $(READY) viewers
+	$(BIN)/pytest tests/evidence/in_tshark.py tests/evidence/in_chromium.py
 
 # Every network of the lab against its known fault, ten times, those that lose or limit 50 times, beside what nmap and
 # traceroute say; then networks made at random. NAMES="a b" asks only these, QUICK=1 asks less often.
@@ -73,6 +78,19 @@ peers:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nmap traceroute; \
 	else \
 	  echo "For the comparison install nmap and traceroute; without them their columns stay empty." >&2; \
+	fi
+
+viewers:
+	@missing=''; \
+	command -v tshark >/dev/null || missing="$$missing tshark"; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	  missing="$$missing chromium"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	  else \
+	    echo "To look at the evidence install:$$missing. Then run this again." >&2; \
+	  fi; \
 	fi
 
 clean:

@@ -1,7 +1,7 @@
 """Which packets of a capture does a verdict rest on, and how do they become evidence of their own?
 
-A capture of ours is evidence as it is. Of anybody else's only the packets are taken that belong to a question, each with
-our comment on it: the rest is nobody's business who gets the ticket. What was ours and is compressed is unpacked.
+A capture of ours is evidence as it is. Of anybody else's only the packets are taken that belong to a question, each
+with our comment on it: the rest is nobody's business. What was ours and is compressed is unpacked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes
 def _excerpt(packets: Sequence[CapturedPacket], facts: FileFacts, report: Report, words: Words) -> tuple[Report, bytes]:
     used = _used(report)
     stream = io.BytesIO()
-    comment = "\n".join(words.section(result) for result in report.results)
+    ours = [text for text in facts.notes if read_note(text)]
+    comment = facts.comment if ours else "\n".join(words.section(result) for result in report.results)
     writer = Writer(stream, comment=comment, application=f"pathprobe {__version__}")
     numbers: dict[int, int] = {}
     for packet in packets:
@@ -53,7 +54,6 @@ def _excerpt(packets: Sequence[CapturedPacket], facts: FileFacts, report: Report
         numbers[packet.number] = len(numbers) + 1
         outgoing, comments = _told(frame.octets, used[packet.number], words)
         writer.packet(packet.time_ns, frame.octets, interface=packet.interface, outgoing=outgoing, comments=comments)
-    ours = [text for text in facts.notes if read_note(text)]
     if packets:
         writer.statistics(packets[0].time_ns, facts.ended_ns or packets[-1].time_ns, ours)
     return _renumbered(report, numbers), stream.getvalue()

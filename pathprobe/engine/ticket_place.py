@@ -13,6 +13,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _ZIP = ".zip"
@@ -61,10 +62,11 @@ class TicketPlace:
     def abandon(self) -> None:
         """Leave the place as it was found."""
         for path in reversed(self._made):
-            if path.is_dir():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder into which others put something stays
+                if path.is_dir():
+                    path.rmdir()
+                else:
+                    path.unlink()
         self._made.clear()
 
     def _require_free(self, places: Sequence[Path]) -> None:

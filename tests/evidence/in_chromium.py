@@ -1,0 +1,132 @@
+"""Does a browser show path, break and table, on a telephone and on a desk, by day and by night?
+
+Run by `make evidence`, which brings Chromium. The pictures stay in build/screenshots for whoever wants to look.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from html import escape, unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.evidence import png
+from tests.output.tickets import ticket
+
+PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
+WIDTHS = (420, 1200)
+HEIGHT = 1600
+
+#: The names that Chromium has, by distribution.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+NAMES = (
+    "drop-r2-forward",
+    "drop-r2-forward-v6",
+    "flows-4-drop-r2c-v6",
+    "mss-r2-drop-r3-v6",
+    "udp-drop-target-v6",
+    "host-down",
+)
+
+#: A headless window is never narrower than this; what is, is asked in a frame of its width.
+NARROWEST = 500
+
+#: What the page says of itself when asked: CSS pixels.
+PROBE = """
+<script>
+const boxes = (name) => [...document.querySelectorAll(name)].map((one) => {
+  const box = one.getBoundingClientRect();
+  return [box.left, box.top, box.right, box.bottom];
+});
+parent.document.title = JSON.stringify({
+  width: document.documentElement.scrollWidth,
+  path: boxes('svg.path'), texts: boxes('svg text'), mark: boxes('svg .mark'),
+  table: boxes('table.hops'), here: boxes('tr.here'),
+  hidden: [...document.querySelectorAll('.scroll')].map((one) => one.scrollWidth - one.clientWidth),
+});
+</script>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """A colour scheme, Chromium's number for it, and the colours of paper and break in the style sheet."""
+
+    name: str
+    number: int
+    paper: str
+    broken: str
+
+
+SCHEMES = (
+    Scheme(name="dark", number=0, paper="#0d1117", broken="#ff8a80"),
+    Scheme(name="light", number=1, paper="#ffffff", broken="#b3261e"),
+)
+
+
+def chromium(tmp_path: Path, scheme: Scheme, width: int, *arguments: str) -> str:
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert browser, "no Chromium here: make evidence installs it"
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [
+            browser, "--headless=new", *sandbox, "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},{HEIGHT}",
+            f"--blink-settings=preferredColorScheme={scheme.number}", *arguments,
+        ],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout
+
+
+def picture(tmp_path: Path, name: str, scheme: Scheme, width: int) -> png.Picture:
+    page = tmp_path / "report.html"
+    page.write_bytes(ticket(name)["report.html"])
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"{name}-{width}-{scheme.name}.png"
+    chromium(tmp_path, scheme, width, f"--screenshot={path}", page.as_uri())
+    return png.read(path.read_bytes())
+
+
+def geometry(tmp_path: Path, name: str, width: int) -> dict[str, Any]:
+    """Where things are; the page's own policy forbids scripts, so the copy that is asked goes without it."""
+    text = ticket(name)["report.html"].decode()
+    asked = re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", f"{PROBE}</body>")
+    size = f'width="{width}" height="{HEIGHT}" style="border: 0"'
+    page = tmp_path / "asked.html"
+    page.write_text(f'<!DOCTYPE html><title>-</title><iframe {size} srcdoc="{escape(asked)}"></iframe>')
+    shown = chromium(tmp_path, SCHEMES[0], max(width, NARROWEST), "--dump-dom", page.as_uri())
+    found = re.search(r"<title>(\{.*?\})</title>", shown)
+    assert found
+    read: dict[str, Any] = json.loads(unescape(found.group(1)))
+    return read
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_path_break_and_table_are_seen_and_nothing_sticks_out(name: str, width: int, tmp_path: Path) -> None:
+    places = geometry(tmp_path, name, width)
+    assert places["width"] <= width
+    assert max(places["hidden"]) == 0
+    ((left, top, right, bottom),) = places["path"]
+    assert 0 <= left < right <= width
+    assert all(left <= text[0] < text[2] <= right and top <= text[1] < text[3] <= bottom for text in places["texts"])
+    assert len(places["table"]) == 1
+    assert places["table"][0][2] <= width
+    assert len(places["here"]) == 1
+    for scheme in SCHEMES:
+        shown = picture(tmp_path, name, scheme, width)
+        assert (shown.width, shown.height) == (width, HEIGHT)
+        assert shown.at(2, 2) == scheme.paper
+        assert any(shown.count(scheme.broken, mark) > 60 for mark in places["mark"])
+        row = places["here"][0]
+        assert shown.count(scheme.broken, row) > 60
+        assert shown.at(row[2] - 2, row[1] + 2) != scheme.paper

@@ -1,0 +1,38 @@
+"""Tickets of simulated runs, worked out once and shared."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from pathprobe.core.exhibits import Exhibit
+from pathprobe.core.report import Report
+from pathprobe.engine.exhibits import exhibits
+from pathprobe.output import html
+from pathprobe.output.ticket import files
+from tests.engine.runs import run
+from tests.output.pages import Element, parse
+from tests.output.reports import report
+
+ENVIRONMENT = {"command": "pathprobe tcp 10.0.0.5:8080", "route": "one\ntwo"}
+
+
+@functools.cache
+def recorded(name: str) -> tuple[Report, bytes, tuple[Exhibit, ...]]:
+    """The report of a run, with its frames, the capture, and what it holds."""
+    one = run(name)
+    return report(one.result, started=one.result.started), one.octets, tuple(exhibits(one.octets))
+
+
+def page(name: str, **changes: Any) -> Element:
+    said, octets, seen = recorded(name)
+    text = html.render(replace(said, **changes), seen, ENVIRONMENT, evidence_sum=sha256(octets).hexdigest())
+    return parse(text)
+
+
+@functools.cache
+def ticket(name: str) -> dict[str, bytes]:
+    said, octets, seen = recorded(name)
+    return files(said, octets, seen, ENVIRONMENT)
