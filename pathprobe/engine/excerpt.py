@@ -19,8 +19,8 @@ from pathprobe.core.packets import Malformed
 from pathprobe.core.report import Report, Result
 from pathprobe.engine.notes import read_note
 from pathprobe.engine.recorder import Words
-from pathprobe.wire.captured import CapturedPacket, FileFacts
-from pathprobe.wire.captures import Capture
+from pathprobe.wire.captured import FileFacts
+from pathprobe.wire.captures import open_capture
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.link_layers import NotIp, unwrap
 from pathprobe.wire.pcapng import Writer
@@ -32,31 +32,51 @@ def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes
 
     Raises OSError, and NotACapture when the file is none.
     """
-    octets = path.read_bytes()
-    with Capture(io.BytesIO(octets)) as capture:
-        packets, facts = list(capture), capture.facts
-    if octets.startswith(MAGIC) and any(map(read_note, facts.notes)):
-        return report, octets
-    return _excerpt(packets, facts, report, words)
+    facts = _facts(path)
+    with path.open("rb") as stream:
+        is_packed = not stream.read(len(MAGIC)).startswith(MAGIC)
+    if any(map(read_note, facts.notes)) and not is_packed:
+        return report, path.read_bytes()
+    return _excerpt(path, facts, report, words)
 
 
-def _excerpt(packets: Sequence[CapturedPacket], facts: FileFacts, report: Report, words: Words) -> tuple[Report, bytes]:
-    used = _used(report)
-    stream = io.BytesIO()
+def _facts(path: Path) -> FileFacts:
+    """What the file says of itself, which is known at its end only."""
+    with open_capture(path) as capture:
+        for _ in capture:
+            pass
+        return capture.facts
+
+
+def _excerpt(path: Path, facts: FileFacts, report: Report, words: Words) -> tuple[Report, bytes]:
     ours = [text for text in facts.notes if read_note(text)]
     comment = facts.comment if ours else "\n".join(words.section(result) for result in report.results)
+    stream = io.BytesIO()
     writer = Writer(stream, comment=comment, application=f"pathprobe {__version__}")
     numbers: dict[int, int] = {}
-    for packet in packets:
-        frame = unwrap(packet.linktype, packet.octets)
-        if packet.number not in used or isinstance(frame, NotIp):
-            continue
-        numbers[packet.number] = len(numbers) + 1
-        outgoing, comments = _told(frame.octets, used[packet.number], words)
-        writer.packet(packet.time_ns, frame.octets, interface=packet.interface, outgoing=outgoing, comments=comments)
-    if packets:
-        writer.statistics(packets[0].time_ns, facts.ended_ns or packets[-1].time_ns, ours)
+    span = _copy(path, writer, _used(report), words, numbers)
+    if span:
+        writer.statistics(span[0], facts.ended_ns or span[1], ours)
     return _renumbered(report, numbers), stream.getvalue()
+
+
+def _copy(
+    path: Path, writer: Writer, used: Mapping[int, Sequence[_Use]], words: Words, numbers: dict[int, int]
+) -> tuple[int, int] | None:
+    """Write the frames that are used, note their new numbers, and say when the file begins and ends."""
+    span: tuple[int, int] | None = None
+    with open_capture(path) as capture:
+        for packet in capture:
+            span = (span[0] if span else packet.time_ns, packet.time_ns)
+            frame = unwrap(packet.linktype, packet.octets)
+            if packet.number not in used or isinstance(frame, NotIp):
+                continue
+            numbers[packet.number] = len(numbers) + 1
+            outgoing, comments = _told(frame.octets, used[packet.number], words)
+            writer.packet(
+                packet.time_ns, frame.octets, interface=packet.interface, outgoing=outgoing, comments=comments
+            )
+    return span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

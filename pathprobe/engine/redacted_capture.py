@@ -38,7 +38,7 @@ def redacted_capture(octets: bytes, pseudonyms: Pseudonyms, words: Callable[[str
     redactor = Redactor(pseudonyms)
     for packet in packets:
         _write(writer, packet, redactor, pseudonyms)
-    _close(writer, facts, notes)
+    _close(writer, packets, facts, notes)
     return stream.getvalue()
 
 
@@ -52,11 +52,12 @@ def _write(writer: Writer, packet: CapturedPacket, redactor: Redactor, pseudonym
     )
 
 
-def _close(writer: Writer, facts: FileFacts, notes: Sequence[Note]) -> None:
+def _close(writer: Writer, packets: Sequence[CapturedPacket], facts: FileFacts, notes: Sequence[Note]) -> None:
+    """When watching ended, and the notes; of a run that was killed nobody knows."""
     asked = [note for note in notes if isinstance(note, Asked)]
-    if asked:
-        end = facts.ended_ns or max(one.end_ns for one in asked)
-        writer.statistics(min(one.start_ns for one in asked), end, comments=[str(note) for note in notes])
+    starts = [one.start_ns for one in asked] or [one.time_ns for one in packets[:1]]
+    if starts and facts.ended_ns and (asked or not notes):
+        writer.statistics(min(starts), facts.ended_ns, comments=[str(note) for note in notes])
 
 
 def _notes(texts: Sequence[str], pseudonyms: Pseudonyms) -> Iterator[Note]:

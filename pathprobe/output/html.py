@@ -19,7 +19,8 @@ from pathprobe.output import flows, packets, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
-from pathprobe.output.path_drawing import Drawing, draw
+from pathprobe.output.path_drawing import draw
+from pathprobe.output.shapes import Drawing
 from pathprobe.output.table import POINTER, hop_table
 from pathprobe.output.verify import ANALYZE, CHECK, EVIDENCE, display_filter, frame_filter
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from pathprobe.output.path_drawing import WIDTH, Drawing, Look, Sign, draw
+from pathprobe.output.path_drawing import draw
+from pathprobe.output.shapes import WIDTH, Drawing, Look, Sign
 from tests.output.reports import result
 
 EVERY = (
