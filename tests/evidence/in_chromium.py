@@ -72,14 +72,14 @@ SCHEMES = (
 )
 
 
-def chromium(tmp_path: Path, scheme: Scheme, width: int, *arguments: str) -> str:
+def chromium(folder: Path, scheme: Scheme, width: int, *arguments: str) -> str:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert browser, "no Chromium here: make evidence installs it"
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     done = subprocess.run(
         [
             browser, "--headless=new", *sandbox, "--disable-gpu", "--hide-scrollbars", "--force-device-scale-factor=1",
-            f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},{HEIGHT}",
+            f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{HEIGHT}",
             f"--blink-settings=preferredColorScheme={scheme.number}", *arguments,
         ],
         capture_output=True, text=True, check=True, timeout=120,
@@ -87,23 +87,20 @@ def chromium(tmp_path: Path, scheme: Scheme, width: int, *arguments: str) -> str
     return done.stdout
 
 
-def picture(tmp_path: Path, name: str, scheme: Scheme, width: int) -> png.Picture:
-    page = tmp_path / "report.html"
-    page.write_bytes(ticket(name)["report.html"])
+def picture(page: Path, name: str, scheme: Scheme, width: int) -> png.Picture:
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"{name}-{width}-{scheme.name}.png"
-    chromium(tmp_path, scheme, width, f"--screenshot={path}", page.as_uri())
+    chromium(page.parent, scheme, width, f"--screenshot={path}", page.as_uri())
     return png.read(path.read_bytes())
 
 
-def geometry(tmp_path: Path, name: str, width: int) -> dict[str, Any]:
+def geometry(page: Path, width: int) -> dict[str, Any]:
     """Where things are; the page's own policy forbids scripts, so the copy that is asked goes without it."""
-    text = ticket(name)["report.html"].decode()
-    asked = re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", f"{PROBE}</body>")
+    asked = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text()).replace("</body>", f"{PROBE}</body>")
     size = f'width="{width}" height="{HEIGHT}" style="border: 0"'
-    page = tmp_path / "asked.html"
-    page.write_text(f'<!DOCTYPE html><title>-</title><iframe {size} srcdoc="{escape(asked)}"></iframe>')
-    shown = chromium(tmp_path, SCHEMES[0], max(width, NARROWEST), "--dump-dom", page.as_uri())
+    frame = page.with_name("asked.html")
+    frame.write_text(f'<!DOCTYPE html><title>-</title><iframe {size} srcdoc="{escape(asked)}"></iframe>')
+    shown = chromium(page.parent, SCHEMES[0], max(width, NARROWEST), "--dump-dom", frame.as_uri())
     found = re.search(r"<title>(\{.*?\})</title>", shown)
     assert found
     read: dict[str, Any] = json.loads(unescape(found.group(1)))
@@ -113,7 +110,20 @@ def geometry(tmp_path: Path, name: str, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", NAMES)
 def test_path_break_and_table_are_seen_and_nothing_sticks_out(name: str, width: int, tmp_path: Path) -> None:
-    places = geometry(tmp_path, name, width)
+    assert_shown(name, width, ticket(name)["report.html"], tmp_path)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_longest_addresses_have_room_too(width: int, tmp_path: Path) -> None:
+    page = ticket("flows-4-drop-r2c-v6", is_redacted=True)["report.html"]
+    assert_shown("redacted", width, page, tmp_path)
+
+
+def assert_shown(name: str, width: int, octets: bytes, tmp_path: Path) -> None:
+    """``name``: what the pictures are called."""
+    page = tmp_path / "report.html"
+    page.write_bytes(octets)
+    places = geometry(page, width)
     assert places["width"] <= width
     assert max(places["hidden"]) == 0
     ((left, top, right, bottom),) = places["path"]
@@ -123,7 +133,7 @@ def test_path_break_and_table_are_seen_and_nothing_sticks_out(name: str, width: 
     assert places["table"][0][2] <= width
     assert len(places["here"]) == 1
     for scheme in SCHEMES:
-        shown = picture(tmp_path, name, scheme, width)
+        shown = picture(page, name, scheme, width)
         assert (shown.width, shown.height) == (width, HEIGHT)
         assert shown.at(2, 2) == scheme.paper
         assert any(shown.count(scheme.broken, mark) > 60 for mark in places["mark"])

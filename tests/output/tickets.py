@@ -8,8 +8,11 @@ from hashlib import sha256
 from typing import Any
 
 from pathprobe.core.exhibits import Exhibit
+from pathprobe.core.redacted_report import redacted
+from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
 from pathprobe.core.report import Report
 from pathprobe.engine.exhibits import exhibits
+from pathprobe.engine.redacted_capture import redacted_capture
 from pathprobe.output import html
 from pathprobe.output.ticket import files
 from tests.engine.runs import run
@@ -33,6 +36,10 @@ def page(name: str, **changes: Any) -> Element:
 
 
 @functools.cache
-def ticket(name: str) -> dict[str, bytes]:
+def ticket(name: str, *, is_redacted: bool = False) -> dict[str, bytes]:
     said, octets, seen = recorded(name)
+    if is_redacted:
+        pseudonyms = Pseudonyms(b"k" * KEY_SIZE)
+        said, octets = redacted(said, pseudonyms), redacted_capture(octets, pseudonyms, pseudonyms.text)
+        seen = tuple(exhibits(octets))
     return files(said, octets, seen, ENVIRONMENT)
