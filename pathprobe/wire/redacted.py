@@ -36,11 +36,12 @@ _ROUTING_ADDRESSES, _IPV6_ADDRESS = 8, 16
 _SINGLE_OCTET = (0, 1)
 _ROUTES = frozenset({7, 131, 137})
 
-#: Offset and meaning of the checksum by protocol: where it lies, whether addresses count, whether 0 says "none".
+_ICMP_CHECKSUM = 2
+#: Where the checksum of a protocol lies, if addresses count in it, and whether a 0 there says "none".
 _CHECKSUMS: dict[int, tuple[int, bool]] = {
     Protocol.TCP: (16, False),
     Protocol.UDP: (6, True),
-    Protocol.ICMPV6: (2, False),
+    Protocol.ICMPV6: (_ICMP_CHECKSUM, False),
 }
 
 #: Octets of a transport header that hold nothing private.
@@ -160,23 +161,13 @@ class Redactor:
         identification, quoted = number
         is_icmp = (version, protocol) in ((4, Protocol.ICMP), (6, Protocol.ICMPV6))
         if is_icmp and octets and octets[0] in ERROR_TYPES[version] and not quoted:
-            done = bytearray(self._icmp_error(version, octets))
-            addresses = (addresses[0] + octets, addresses[1] + done) if version == 6 else (octets, bytes(done))
-            mend_checksum(done, 2, *addresses)
-            return bytes(done)
-        done = bytearray(self._as_sent(protocol, octets, identification) if quoted else b"")
+            return self._icmp_error(version, octets, addresses)
+        done = self._as_sent(protocol, octets, identification) if quoted else b""
         if not done:
-            done = bytearray(_scrubbed(protocol, octets))
+            done = _scrubbed(protocol, octets)
             if not quoted:
-                self._remember(protocol, octets, bytes(done), identification)
-        return bytes(self._mended(protocol, done, addresses))
-
-    def _mended(self, protocol: int, octets: bytearray, addresses: tuple[bytes, bytes]) -> bytearray:
-        """Scrubbing leaves the sum as it is, so only the pseudo-header's addresses count (RFC 9293 section 3.1)."""
-        if protocol in _CHECKSUMS:
-            at, zero_is_none = _CHECKSUMS[protocol]
-            mend_checksum(octets, at, *addresses, zero_is_none=zero_is_none)
-        return octets
+                self._remember(protocol, octets, done, identification)
+        return _mended(protocol, done, addresses)
 
     def _remember(self, protocol: int, before: bytes, after: bytes, identification: int) -> None:
         for key in _keys(protocol, before, identification):
@@ -196,7 +187,7 @@ class Redactor:
         rest = bytes(here ^ before ^ after for here, before, after in both)
         return quote[:plain] + rest + bytes(len(quote) - plain - len(rest))
 
-    def _icmp_error(self, version: int, message: bytes) -> bytes:
+    def _icmp_error(self, version: int, message: bytes, addresses: tuple[bytes, bytes]) -> bytes:
         if len(message) < _ICMP_HEADER:
             return message[:_ICMP_FIXED] + bytes(len(message[_ICMP_FIXED:]))
         head = message[:_ICMP_HEADER]
@@ -205,7 +196,19 @@ class Redactor:
         extension = find_extension(message, version, message[0])
         quote = self._ip(message[_ICMP_HEADER:extension], quoted=True)
         rest = b"" if extension is None else redacted_extensions(message[extension:], self._pseudonyms)
-        return head + quote + rest
+        done = bytearray(head + quote + rest)
+        before, after = addresses if version == 6 else (b"", b"")  # the pseudo-header of RFC 4443 section 2.3
+        mend_checksum(done, _ICMP_CHECKSUM, before + message, after + done)
+        return bytes(done)
+
+
+def _mended(protocol: int, octets: bytes, addresses: tuple[bytes, bytes]) -> bytes:
+    """Scrubbing leaves the sum as it is, so only the pseudo-header's addresses count (RFC 9293 section 3.1)."""
+    done = bytearray(octets)
+    if protocol in _CHECKSUMS:
+        at, zero_is_none = _CHECKSUMS[protocol]
+        mend_checksum(done, at, *addresses, zero_is_none=zero_is_none)
+    return bytes(done)
 
 
 def _keys(protocol: int, transport: bytes, identification: int) -> list[tuple[object, ...]]:
