@@ -17,6 +17,7 @@ from pathprobe.commands import status
 
 if TYPE_CHECKING:
     from pathprobe.core.report import Result
+    from pathprobe.lab.ask import Difference
     from pathprobe.lab.calibration import Judged
     from pathprobe.lab.generate import Network
     from pathprobe.lab.network import Lab
@@ -99,26 +100,38 @@ def check(names: tuple[str, ...], times: int, simulated: bool, generated: int | 
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("names", nargs=-1)
 def record(directory: Path, names: tuple[str, ...]) -> None:
-    """Record live runs as fixtures: DIRECTORY/NAME/capture.pcapng and expected.json.
+    """Record fixtures: DIRECTORY/NAME of a live run, DIRECTORY/foreign or pairs/NAME of other tools' traffic.
 
-    Without NAMES the fixtures that are there are renewed. A run with a wrong verdict is not kept.
+    Without NAMES the live runs that are there are renewed, and all of the others. A run with a wrong verdict is not kept.
     """
-    from pathprobe import __version__
-    from pathprobe.commands.live import WORDS
+    from pathprobe.lab import recordings
     from pathprobe.lab.netns import LabUnavailable
-    from pathprobe.lab.record import record as keep
     from pathprobe.lab.record import recorded
 
     wrong = 0
-    for name in names or recorded(directory):
+    for name in names or (*recorded(directory), *recordings.names()):
         try:
-            found = keep(_load(name), directory, WORDS, f"pathprobe {__version__}")
+            found = _record(name, directory)
         except LabUnavailable as error:
             click.echo(f"pathprobe: {error}", err=True)
             sys.exit(status.CANNOT)
         wrong += bool(found)
         click.echo(f"{name:32} {'; '.join(map(str, found)) or 'recorded'}")
     sys.exit(1 if wrong else 0)
+
+
+def _record(name: str, directory: Path) -> tuple[Difference, ...]:
+    """Make or renew one fixture; what was wrong with the verdict of a live run."""
+    from pathprobe import __version__
+    from pathprobe.commands.live import WORDS
+    from pathprobe.lab import listen, recordings
+    from pathprobe.lab.record import record as keep
+
+    if name not in recordings.names():
+        return keep(_load(name), directory, WORDS, f"pathprobe {__version__}")
+    with undisturbed():
+        listen.listen(recordings.load(name), directory)
+    return ()
 
 
 def _check_generated(seeds: range, *, simulated: bool) -> NoReturn:

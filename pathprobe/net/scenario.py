@@ -12,7 +12,7 @@ fd00:b:k::2, twin c from 10.12.k.2 | fd00:c:k::2 and so on; router k of the way 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -296,7 +296,7 @@ _V6_REJECT_NAMES = {"net-unreachable": "no-route", "host-unreachable": "addr-unr
 
 def _scenario(name: str, table: dict[str, Any], family: int, *, plain: bool) -> Scenario:
     try:
-        rules = tuple(_rule(dict(rule), family) for rule in table.pop("rule", ()))
+        rules = read_rules(table.pop("rule", ()), family)
         routes = tuple(Route(**route) for route in table.pop("route", ()))
         services = tuple(
             Service(port=service["port"], kind=ServiceKind(service["kind"])) for service in table.pop("service", ())
@@ -342,7 +342,12 @@ def _way_back(table: dict[str, Any], settings: dict[str, Any] | None) -> WayBack
     return WayBack(**{"leaves": last_router, **given})
 
 
-def _rule(table: dict[str, Any], family: int) -> Rule:
+def read_rules(tables: Iterable[Mapping[str, Any]], family: int) -> tuple[Rule, ...]:
+    """The ``[[rule]]`` tables of a file. Raises TypeError, KeyError or ValueError for what is no rule."""
+    return tuple(_rule(table, family) for table in tables)
+
+
+def _rule(table: Mapping[str, Any], family: int) -> Rule:
     action = table["action"]
     verb, _, code = action.partition(" ")
     if family == 6 and verb == "reject":
