@@ -49,8 +49,11 @@ class Listener:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """tcpdump's command line; it writes to stdout, so that no path gets into anything."""
-        return ("tcpdump", "-n", "-i", self.device, *self.options, "--immediate-mode", "-U", "-w", "-")
+        """tcpdump's command line; it writes to stdout, so that no path gets into anything.
+
+        In immediate mode every packet takes a frame of the snap length in the kernel's buffer: 64 MiB hold 256.
+        """
+        return ("tcpdump", "-n", "-i", self.device, *self.options, "--immediate-mode", "-B", "65536", "-U", "-w", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
