@@ -19,7 +19,7 @@ from pathprobe.lab.recordings import TcpKind
 #: Seconds after which a connection that asks nothing is given up.
 _PATIENCE = 5.0
 _LARGEST_REQUEST = 65536
-_BODY = b"The quick brown fox jumps over the lazy dog.\n" * 60
+_BODY = b"The quick brown fox jumps over the lazy dog.\n" * 12
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 
 
