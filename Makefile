@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers viewers clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers viewers recorders clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
@@ -50,7 +50,7 @@ bench: $(READY) tools peers
 	$(BIN)/python tests/bench/single.py
 
 # The fixtures in captures/, recorded anew in the lab.
-captures: $(READY) tools
+captures: $(READY) tools recorders
 	$(BIN)/pathprobe lab record captures
 
 $(READY): setup.cfg pyproject.toml
@@ -90,6 +90,21 @@ viewers:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
 	  else \
 	    echo "To look at the evidence install:$$missing. Then run this again." >&2; \
+	  fi; \
+	fi
+
+# Whose traffic is in captures/, and what listens to it.
+recorders:
+	@missing=''; \
+	for pair in curl:curl dig:bind9-dnsutils editcap:wireshark-common hping3:hping3 mtr:mtr-tiny nmap:nmap \
+	    ping:iputils-ping scamper:scamper tcpdump:tcpdump tcptraceroute.mt:tcptraceroute traceroute:traceroute; do \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	  else \
+	    echo "Recording other tools needs:$$missing. Install them with your package manager, then run this again." >&2; \
 	  fi; \
 	fi
 

@@ -102,7 +102,8 @@ def check(names: tuple[str, ...], times: int, simulated: bool, generated: int | 
 def record(directory: Path, names: tuple[str, ...]) -> None:
     """Record fixtures: DIRECTORY/NAME of a live run, DIRECTORY/foreign or pairs/NAME of other tools' traffic.
 
-    Without NAMES the live runs that are there are renewed, and all of the others. A run with a wrong verdict is not kept.
+    Without NAMES the live runs that are there are renewed, and all of the others. A live run with a wrong verdict
+    is not kept.
     """
     from pathprobe.lab import recordings
     from pathprobe.lab.netns import LabUnavailable

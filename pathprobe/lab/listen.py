@@ -31,10 +31,20 @@ _LONGEST = 60.0
 #: Seconds that tcpdump goes on after the last command: answers and farewells are still on their way.
 _AFTERWARDS = 0.4
 
-#: How a tool says its version -> its Debian package, where that has another name.
-_VERSION_OPTION = {"tcptraceroute.mt": "-v", "scamper": "-v", "dig": "-v", "ping": "-V"}
-_PACKAGES = {"tcptraceroute.mt": "tcptraceroute", "dig": "bind9-dnsutils", "ping": "iputils-ping", "mtr": "mtr-tiny"}
-_PACKAGES |= {"editcap": "wireshark-common", "mtr-packet": "mtr-tiny"}
+#: The tools -> the option that makes them say their version, and their Debian package.
+TOOLS = {
+    "curl": ("--version", "curl"),
+    "dig": ("-v", "bind9-dnsutils"),
+    "editcap": ("--version", "wireshark-common"),
+    "hping3": ("--version", "hping3"),
+    "mtr": ("--version", "mtr-tiny"),
+    "nmap": ("--version", "nmap"),
+    "ping": ("-V", "iputils-ping"),
+    "scamper": ("-v", "scamper"),
+    "tcpdump": ("--version", "tcpdump"),
+    "tcptraceroute.mt": ("-v", "tcptraceroute"),
+    "traceroute": ("--version", "traceroute"),
+}
 
 
 def listen(recording: Recording, directory: Path) -> None:
@@ -143,16 +153,18 @@ def _address(place: str, ttl: int, question: Question, scenario: Scenario) -> st
 
 
 def _tools(recording: Recording) -> set[str]:
-    used = {shlex.split(command)[0] for command in recording.commands} - {"sh"}
-    used |= {"curl" for command in recording.commands if "curl " in command}
+    words = {word for command in recording.commands for word in re.split(r"[\s']+", command)}
     converts = any(one.format is Format.PCAPNG for one in recording.listeners)
-    return used | {"tcpdump"} | ({"editcap"} if converts else set())
+    return words & TOOLS.keys() | {"tcpdump"} | ({"editcap"} if converts else set())
 
 
 def _version(tool: str) -> str:
     """The first thing that looks like a version in what the tool says of itself. Raises LabUnavailable without it."""
+    option, package = TOOLS[tool]
     if shutil.which(tool) is None:
-        raise LabUnavailable(f"recording needs {tool}: install the package {_PACKAGES.get(tool, tool)} (make recorders)")
-    said = subprocess.run([tool, _VERSION_OPTION.get(tool, "--version")], capture_output=True, text=True, check=False)
+        raise LabUnavailable(
+            f"the program {tool!r} is missing: install the package {package}, or all with make recorders"
+        )
+    said = subprocess.run([tool, option], capture_output=True, text=True, check=False)
     found = re.search(r"\d+[\d.]*\d[\w.-]*", said.stdout + said.stderr)
     return found.group() if found else "unknown"

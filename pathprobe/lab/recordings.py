@@ -19,7 +19,7 @@ from pathprobe.net.scenario import Scenario, read_rules
 
 
 class TcpKind(StrEnum):
-    """What a TCP server does with a connection; ``sends``: some thousand octets after a request, then a FIN."""
+    """What a TCP server does when it is asked: it answers, resets in the middle of the answer, or says nothing."""
 
     SENDS = "sends"
     RESETS = "resets"
@@ -61,7 +61,8 @@ class Question:
     """What was asked and what can be told. ``port`` is None for echo, and for a tool that takes a new one each time.
 
     ``fields``: state, mechanism, where, direction, distance, changed (what is rewritten on the way), afterwards (how an
-    established connection went on: answered, stalled, reset). ``places``: last_good, first_bad and device, as TTLs.
+    established connection went on: answered, unanswered, stalled or reset). ``places``: last_good, first_bad and
+    device, as TTLs.
     ``unnamed``: those of the places whose address cannot be told.
     """
 
@@ -146,11 +147,17 @@ def _listener(table: dict[str, Any]) -> Listener:
 
 
 def _question(table: dict[str, Any], scenario: Scenario) -> Question:
-    stated = {name: None if value == "none" else value for name, value in table.items()}
-    protocol, port = stated.pop("protocol", scenario.protocol), stated.pop("port", scenario.port)
-    unnamed = tuple(stated.pop("unnamed", ()))
-    places = {name: stated.pop(name) for name in _PLACES if name in stated}
-    return Question(protocol=protocol, port=port, fields=stated, places=places, unnamed=unnamed)
+    unnamed = tuple(table.pop("unnamed", ()))
+    stated = {"protocol": scenario.protocol, "port": scenario.port} | {
+        name: None if value == "none" else value for name, value in table.items()
+    }
+    return Question(
+        protocol=str(stated.pop("protocol")),
+        port=stated.pop("port"),
+        places={name: stated.pop(name) for name in _PLACES if name in stated},
+        fields=stated,
+        unnamed=unnamed,
+    )
 
 
 def names() -> tuple[str, ...]:
