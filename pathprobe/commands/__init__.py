@@ -20,6 +20,7 @@ _COMMANDS = {
     "udp": ("probe", "The same for UDP: open, closed, filtered, and what a silence rules out."),
     "icmp": ("probe", "The same for echo (ping)."),
     "analyze": ("analyze", "The same verdict again, from a capture written with -w; no privileges, no network."),
+    "diff": ("diff", "What changed between two reports or captures: before and after, or from here and from there."),
     "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),
     "demo": ("demo", "See it find a silent drop in a network of its own."),
 }

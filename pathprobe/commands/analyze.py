@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pathprobe.commands import status, ticket
+
+if TYPE_CHECKING:
+    from pathprobe.core.report import Report
 
 
 @click.command()
@@ -23,22 +27,30 @@ def analyze(capture: Path, server: Path | None, as_json: bool, place: Path | Non
     Needs no privileges and no network. Exit status as for the live run.
     """
     from pathprobe.commands.probe import fail, finish
-    from pathprobe.core.report import Report, Vantage
-    from pathprobe.engine.offline import NotOurs, analysis_of
+    from pathprobe.engine.offline import NotOurs
 
     kept = ticket.Ticket.begin(place, redact=redact, capture=capture)
     if server is not None:
-        from pathprobe.commands.two_ended import report_of
+        from pathprobe.commands import two_ended
 
-        finish(report_of(capture, server), kept, as_json=as_json)
+        finish(two_ended.report_of(capture, server), kept, as_json=as_json)
     try:
-        analysis = analysis_of(capture)
+        report = report_of(capture)
     except NotOurs as error:
         fail(str(error), status.CANNOT)
     except OSError as error:
         fail(f"cannot read {capture}: {error.strerror}", status.CANNOT)
+    finish(report, kept, as_json=as_json)
+
+
+def report_of(capture: Path) -> Report:
+    """The report that follows from a capture. Raises NotOurs, OSError."""
+    from pathprobe.core.report import Report, Vantage
+    from pathprobe.engine.offline import analysis_of
+
+    analysis = analysis_of(capture)
     results = analysis.results
-    report = Report(
+    return Report(
         engine="capture",
         started=min(result.started for result in results),
         duration=sum(result.duration for result in results),
@@ -49,4 +61,3 @@ def analyze(capture: Path, server: Path | None, as_json: bool, place: Path | Non
         capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
         file=analysis.file,
     )
-    finish(report, kept, as_json=as_json)

@@ -76,7 +76,8 @@ def _result(result: Result) -> dict[str, Any]:
         "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
         "next_steps": list(next_steps(result)),
         "hops": [
-            {"ttl": row.ttl, "test": _leg(row.test), "control": _leg(row.control)} | row_facts(row)
+            {"ttl": row.ttl, "address": row.address, "test": _leg(row.test), "control": _leg(row.control)}
+            | row_facts(row)
             for row in result.hops
         ],
         "paths": _paths(result),

@@ -1,0 +1,165 @@
+"""What does a report say, read back from its JSON (schema ``pathprobe/1``)?
+
+Only what can be compared with another report: verdict, path and middleboxes. How often was asked and how long it took
+is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pathprobe.core.quotes import Change
+from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Mechanism, Middlebox, State, Target, Where
+
+SCHEMA = "pathprobe/1"
+
+
+class NotAReport(ValueError):
+    """The document is no report that can be compared; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedHop:
+    """One TTL: who answered there, or nobody though it was asked. Several addresses: parallel routers."""
+
+    ttl: int
+    addresses: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The answer about one target; ``clause`` is what stops the packet and where, in words.
+
+    ``hops`` are those that were asked, up to the target or the farthest that answered, without the target itself. ``mtu``: how many
+    octets pass, where that was asked.
+    """
+
+    target: Target
+    state: State
+    mechanism: Mechanism | None
+    location: Location
+    distance: int | None
+    clause: str
+    hops: tuple[ReportedHop, ...]
+    boxes: tuple[Middlebox, ...]
+    mtu: int | None
+
+    @property
+    def key(self) -> tuple[str, int | None, str]:
+        """What was asked about, however it was written."""
+        return self.target.address, self.target.port, self.target.protocol
+
+    @property
+    def way(self) -> dict[str, int]:
+        """Address -> TTL, in the order of the way."""
+        return {address: hop.ttl for hop in reversed(self.hops) for address in sorted(hop.addresses)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One report. ``started`` as it is written (ISO 8601, UTC); ``source`` is the asking host's address."""
+
+    source: str | None
+    hostname: str | None
+    started: str
+    complete: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def vantage(self) -> str | None:
+        """From where it was asked, as a person would call it."""
+        return self.source or self.hostname
+
+
+def read_report(document: object) -> Account:
+    """The account that a parsed JSON document gives. Raises NotAReport."""
+    if not isinstance(document, Mapping) or "schema" not in document:
+        raise NotAReport("no report of pathprobe: it names no schema (make one with --json)")
+    if document["schema"] != SCHEMA:
+        raise NotAReport(f"its schema is {document['schema']!r}; only {SCHEMA!r} can be compared")
+    try:
+        account = _account(document)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise NotAReport(f"it says {SCHEMA} and is not: {type(error).__name__} {error}") from None
+    if not account.findings:
+        raise NotAReport("there are no results in it")
+    return account
+
+
+def _account(document: Mapping[str, Any]) -> Account:
+    vantage = document["vantage"]
+    return Account(
+        source=vantage["source"],
+        hostname=vantage["hostname"],
+        started=str(document["started"]),
+        complete=bool(document["complete"]),
+        findings=tuple(_finding(result) for result in document["results"]),
+    )
+
+
+def _finding(result: Mapping[str, Any]) -> Finding:
+    target, mechanism, mtu = result["target"], result["mechanism"], result.get("path_mtu")
+    return Finding(
+        target=Target(**{name: target[name] for name in ("given", "address", "port", "protocol")}),
+        state=State(result["state"]),
+        mechanism=None if mechanism is None else Mechanism(mechanism),
+        location=_location(result["location"]),
+        distance=result["distance"],
+        clause=_clause(result["summary"], result["state"]),
+        hops=_hops(result),
+        boxes=tuple(_box(box) for box in result["middleboxes"]),
+        mtu=mtu["largest"] if mtu else None,
+    )
+
+
+def _clause(summary: str, state: str) -> str:
+    """The sentence without its beginning, which names target and state."""
+    return summary.partition(f" is {state}: ")[2].removesuffix(".")
+
+
+def _location(location: Mapping[str, Any]) -> Location:
+    direction, device = location["direction"], location["device"]
+    return Location(
+        where=Where(location["where"]),
+        direction=None if direction is None else Direction(direction),
+        last_good=_hop(location["last_good"]),
+        first_bad=_hop(location["first_bad"]),
+        device=device and Device(ttl=device["ttl"], address=device["address"], by=tuple(map(Clue, device["by"]))),
+    )
+
+
+def _hop(hop: Mapping[str, Any] | None) -> Hop | None:
+    return None if hop is None else Hop(ttl=hop["ttl"], address=hop["address"])
+
+
+def _box(box: Mapping[str, Any]) -> Middlebox:
+    first, second = (Hop(ttl=ttl, address=who) for ttl, who in zip(box["between"], box["addresses"], strict=True))
+    return Middlebox(between=(first, second), what=Change(box["what"]), before=box["from"], after=box["to"])
+
+
+# ---- the way
+
+
+def _hops(result: Mapping[str, Any]) -> tuple[ReportedHop, ...]:
+    """Whoever stands at two TTLs is at the nearer one: a router that refuses answers for those behind it too."""
+    paths: Sequence[Mapping[str, Any]] = result["paths"] if len(result["paths"]) > 1 else ()
+    known, distance = {result["target"]["address"]}, result["distance"]
+    hops = []
+    for row in result["hops"]:
+        ttl = int(row["ttl"])
+        flows = {path["hops"][ttl - 1] for path in paths if len(path["hops"]) >= ttl}
+        addresses = frozenset({row["address"], *flows} - {None} - known)
+        known |= addresses
+        if addresses or _was_silent(row):
+            hops.append(ReportedHop(ttl=ttl, addresses=addresses))
+    farthest = max((hop.ttl for hop in hops if hop.addresses), default=0)
+    last = farthest if distance is None else distance - 1
+    return tuple(hop for hop in hops if hop.ttl <= last)
+
+
+def _was_silent(row: Mapping[str, Any]) -> bool:
+    """It was asked and nobody answered, no one in its place either."""
+    legs = [leg for leg in (row["test"], row["control"]) if leg]
+    return any(leg["sent"] for leg in legs) and not any(leg["answered"] for leg in legs)
