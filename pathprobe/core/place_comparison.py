@@ -14,12 +14,16 @@ from pathprobe.core.report import Hop, Location, Middlebox, Where
 
 
 class Relation(StrEnum):
-    """How what A says lies to what B says; in all but DIFFERS both can be true."""
+    """How what A says lies to what B says; in all but DIFFERS both can be true.
+
+    BY_CHANCE: too little was asked to take it for more than loss.
+    """
 
     SAME = "same"
     A_EXACTER = "a-exacter"
     B_EXACTER = "b-exacter"
     OVERLAP = "overlap"
+    BY_CHANCE = "by-chance"
     DIFFERS = "differs"
 
 

@@ -22,18 +22,19 @@ class NotAReport(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedHop:
-    """One TTL: who answered there, or nobody though it was asked. Several addresses: parallel routers."""
+    """One TTL: who answered there, or nobody to ``asked`` probes. Several addresses: parallel routers."""
 
     ttl: int
     addresses: frozenset[str]
+    asked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """The answer about one target; ``clause`` is what stops the packet and where, in words.
 
-    ``hops`` are those that were asked, up to the target or the farthest that answered, without the target itself. ``mtu``: how many
-    octets pass, where that was asked.
+    ``hops`` are those that were asked, up to the target or the farthest that answered, without the target itself.
+    ``flows``: on how many source ports it was traced. ``mtu``: how many octets pass, where that was asked.
     """
 
     target: Target
@@ -44,6 +45,7 @@ class Finding:
     clause: str
     hops: tuple[ReportedHop, ...]
     boxes: tuple[Middlebox, ...]
+    flows: int
     mtu: int | None
 
     @property
@@ -110,6 +112,7 @@ def _finding(result: Mapping[str, Any]) -> Finding:
         clause=_clause(result["summary"], result["state"]),
         hops=_hops(result),
         boxes=tuple(_box(box) for box in result["middleboxes"]),
+        flows=len(result["paths"]),
         mtu=mtu["largest"] if mtu else None,
     )
 
@@ -152,14 +155,11 @@ def _hops(result: Mapping[str, Any]) -> tuple[ReportedHop, ...]:
         flows = {path["hops"][ttl - 1] for path in paths if len(path["hops"]) >= ttl}
         addresses = frozenset({row["address"], *flows} - {None} - known)
         known |= addresses
-        if addresses or _was_silent(row):
-            hops.append(ReportedHop(ttl=ttl, addresses=addresses))
+        legs = [leg for leg in (row["test"], row["control"]) if leg]
+        asked = sum(int(leg["sent"]) for leg in legs)
+        # Silent: nobody in its place answered either, as a router does that refuses what goes farther.
+        if addresses or (asked and not any(leg["answered"] for leg in legs)):
+            hops.append(ReportedHop(ttl=ttl, addresses=addresses, asked=asked))
     farthest = max((hop.ttl for hop in hops if hop.addresses), default=0)
     last = farthest if distance is None else distance - 1
     return tuple(hop for hop in hops if hop.ttl <= last)
-
-
-def _was_silent(row: Mapping[str, Any]) -> bool:
-    """It was asked and nobody answered, no one in its place either."""
-    legs = [leg for leg in (row["test"], row["control"]) if leg]
-    return any(leg["sent"] for leg in legs) and not any(leg["answered"] for leg in legs)

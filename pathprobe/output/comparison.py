@@ -60,7 +60,7 @@ def conclusion(pair: Pair, found: Comparison) -> str:
     if pair.ways is not None:
         return f"{label}  {from_two_hosts(pair, found)}"
     if pair.is_same:
-        remark = "" if not pair.changes else "; nothing contradicts, though not all is known as exactly"
+        remark = "; nothing contradicts, though not all is known as exactly" if pair.changes else ""
         return f"{label}  no difference: {a.state} in both{_clause(b)}{remark}"
     if a.key != b.key or found.b.started < found.a.started:
         return f"{label}  {_told(a, 'in A')}, {_told(b, 'in B')}"
@@ -86,6 +86,8 @@ def _pair_lines(pair: Pair) -> tuple[str, ...]:
         (ASPECTS[change.what].value if change.counts else "note", sentence(change))
         for change in sorted(pair.changes, key=lambda change: not change.counts)
     ]
+    if any(map(_may_be_a_branch, pair.changes)) and pair.a.flows == pair.b.flows == 1:
+        lines.append(("note", "routers that stand in for each other may be parallel: ask both times with --flows 16"))
     if pair.ways:
         lines += [("ways", line) for line in way_lines(pair.ways, pair)]
     width = max((len(name) for name, _ in lines), default=0)
@@ -96,10 +98,16 @@ def _pair_lines(pair: Pair) -> tuple[str, ...]:
     return tuple(shown)
 
 
+def _may_be_a_branch(change: Change) -> bool:
+    """Another router at the same TTL."""
+    return change.what is What.HOP and isinstance(change.a, tuple) and isinstance(change.b, tuple)
+
+
 _EXACTNESS = {
     Relation.A_EXACTER: " (no contradiction: A knows it more exactly)",
     Relation.B_EXACTER: " (no contradiction: B knows it more exactly)",
     Relation.OVERLAP: " (no contradiction: the two overlap)",
+    Relation.BY_CHANCE: " (or by chance: it was hardly asked)",
 }
 
 
