@@ -6,7 +6,8 @@ contradicts, and one report knows it more exactly. TTLs are compared only betwee
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +30,7 @@ class What(StrEnum):
     STATE = "state"
     MECHANISM = "mechanism"
     PLACE = "place"
+    TROUBLE = "trouble"
     DISTANCE = "distance"
     HOP = "hop"
     MOVED = "moved"
@@ -40,6 +42,7 @@ ASPECTS = {
     What.STATE: Aspect.VERDICT,
     What.MECHANISM: Aspect.VERDICT,
     What.PLACE: Aspect.VERDICT,
+    What.TROUBLE: Aspect.VERDICT,
     What.DISTANCE: Aspect.PATH,
     What.HOP: Aspect.PATH,
     What.MOVED: Aspect.PATH,
@@ -108,22 +111,33 @@ class Comparison:
 def compare(a: Account, b: Account) -> Comparison:
     """The differences between two reports. Targets go together by address, port and protocol; of one each, always."""
     if len(a.findings) == len(b.findings) == 1:
-        return Comparison(a=a, b=b, pairs=(_pair(a, b, a.findings[0], b.findings[0]),), only_a=(), only_b=())
-    waiting = list(b.findings)
-    pairs, only_a = [], []
-    for finding in a.findings:
-        partner = next((other for other in waiting if other.key == finding.key), None)
-        if partner is None:
-            only_a.append(finding.target)
-            continue
-        waiting.remove(partner)
-        pairs.append(_pair(a, b, finding, partner))
-    only_b = tuple(other.target for other in waiting)
-    return Comparison(a=a, b=b, pairs=tuple(pairs), only_a=tuple(only_a), only_b=only_b)
+        return Comparison(a=a, b=b, pairs=(_pair(a.findings[0], b.findings[0]),), only_a=(), only_b=())
+    partners = _partners(a.findings, b.findings)
+    taken = set(partners.values())
+    return Comparison(
+        a=a,
+        b=b,
+        pairs=tuple(_pair(a.findings[one], b.findings[other]) for one, other in sorted(partners.items())),
+        only_a=tuple(finding.target for one, finding in enumerate(a.findings) if one not in partners),
+        only_b=tuple(finding.target for other, finding in enumerate(b.findings) if other not in taken),
+    )
 
 
-def _pair(account_a: Account, account_b: Account, a: Finding, b: Finding) -> Pair:
-    elsewhere = None not in (account_a.source, account_b.source) and account_a.source != account_b.source
+def _partners(a: Sequence[Finding], b: Sequence[Finding]) -> dict[int, int]:
+    """Positions in A -> in B: those that the same host asked first, then whoever asked, in the order of the reports."""
+    partners: dict[int, int] = {}
+    for identity in (lambda one: (one.key, one.asked_by), lambda one: one.key):
+        waiting: dict[object, deque[int]] = {}
+        for other in sorted(set(range(len(b))) - set(partners.values())):
+            waiting.setdefault(identity(b[other]), deque()).append(other)
+        for one, finding in enumerate(a):
+            if one not in partners and (queue := waiting.get(identity(finding))):
+                partners[one] = queue.popleft()
+    return partners
+
+
+def _pair(a: Finding, b: Finding) -> Pair:
+    elsewhere = None not in (a.asked_by, b.asked_by) and a.asked_by != b.asked_by
     changes = (
         *_verdict(a, b, elsewhere=elsewhere),
         *(() if elsewhere else _path(a, b)),
@@ -143,6 +157,8 @@ def _verdict(a: Finding, b: Finding, *, elsewhere: bool) -> Iterator[Change]:
         known = a.state != b.state or None not in (a.mechanism, b.mechanism)
         how = Relation.DIFFERS if known else Relation.B_EXACTER if a.mechanism is None else Relation.A_EXACTER
         yield Change(what=What.MECHANISM, a=a.mechanism, b=b.mechanism, relation=how)
+    if a.state == b.state and a.troubles != b.troubles:
+        yield Change(what=What.TROUBLE, a=tuple(sorted(a.troubles)), b=tuple(sorted(b.troubles)))
     if a.state == b.state or {a.state, b.state} <= STOPPED:
         yield from _place(a, b, elsewhere=elsewhere)
 

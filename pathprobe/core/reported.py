@@ -16,6 +16,22 @@ from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Mechan
 SCHEMA = "pathprobe/1"
 
 
+#: The kinds of reasons that say how a connection which was accepted failed.
+TROUBLES = frozenset(
+    {
+        "stalled",
+        "large-stalled",
+        "cut",
+        "reset-by-box",
+        "reset-midway",
+        "request-unanswered",
+        "answer-repeated",
+        "answer-unheard",
+        "window-shut",
+    }
+)
+
+
 class NotAReport(ValueError):
     """The document is no report that can be compared; the text says why."""
 
@@ -34,15 +50,18 @@ class Finding:
     """The answer about one target; ``clause`` is what stops the packet and where, in words.
 
     ``hops`` are those that were asked, up to the target or the farthest that answered, without the target itself.
+    ``asked_by``: the asking host's address. ``troubles``: how connections that were accepted went wrong.
     ``flows``: on how many source ports it was traced. ``mtu``: how many octets pass, where that was asked.
     """
 
     target: Target
+    asked_by: str | None
     state: State
     mechanism: Mechanism | None
     location: Location
     distance: int | None
     clause: str
+    troubles: frozenset[str]
     hops: tuple[ReportedHop, ...]
     boxes: tuple[Middlebox, ...]
     flows: int
@@ -97,19 +116,22 @@ def _account(document: Mapping[str, Any]) -> Account:
         hostname=vantage["hostname"],
         started=str(document["started"]),
         complete=bool(document["complete"]),
-        findings=tuple(_finding(result) for result in document["results"]),
+        findings=tuple(_finding(result, vantage["source"]) for result in document["results"]),
     )
 
 
-def _finding(result: Mapping[str, Any]) -> Finding:
+def _finding(result: Mapping[str, Any], source: str | None) -> Finding:
     target, mechanism, mtu = result["target"], result["mechanism"], result.get("path_mtu")
     return Finding(
         target=Target(**{name: target[name] for name in ("given", "address", "port", "protocol")}),
+        # A capture of others' traffic holds the questions of several hosts.
+        asked_by=result.get("asked_by", source),
         state=State(result["state"]),
         mechanism=None if mechanism is None else Mechanism(mechanism),
         location=_location(result["location"]),
         distance=result["distance"],
         clause=_clause(result["summary"], result["state"]),
+        troubles=frozenset(reason["kind"] for reason in result["reasons"] if "kind" in reason) & TROUBLES,
         hops=_hops(result),
         boxes=tuple(_box(box) for box in result["middleboxes"]),
         flows=len(result["paths"]),
@@ -119,7 +141,7 @@ def _finding(result: Mapping[str, Any]) -> Finding:
 
 def _clause(summary: str, state: str) -> str:
     """The sentence without its beginning, which names target and state."""
-    return summary.partition(f" is {state}: ")[2].removesuffix(".")
+    return summary.partition(f" is {state}")[2].lstrip(":, ").removesuffix(".")
 
 
 def _location(location: Mapping[str, Any]) -> Location:

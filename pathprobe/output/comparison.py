@@ -58,7 +58,7 @@ def conclusion(pair: Pair, found: Comparison) -> str:
     a, b = pair.a, pair.b
     label = a.target.label if a.key == b.key else f"{a.target.label} (A) and {b.target.label} (B)"
     if pair.ways is not None:
-        return f"{label}  {from_two_hosts(pair, found)}"
+        return f"{label}  {from_two_hosts(pair)}"
     if pair.is_same:
         remark = "; nothing contradicts, though not all is known as exactly" if pair.changes else ""
         return f"{label}  no difference: {a.state} in both{_clause(b)}{remark}"
@@ -129,6 +129,8 @@ def _what(change: Change) -> str:
             return f"largest packet that passes: {a} -> {b} octets"
         case What.BOX:
             return _box_words(a, b)
+        case What.TROUBLE:
+            return f"connections: {_addresses(a) or 'no trouble'} -> {_addresses(b) or 'no trouble'}"
         case _:
             return f"{change.what}: {_value(a)} -> {_value(b)}"
 

@@ -73,7 +73,7 @@ def _result(result: Result) -> dict[str, Any]:
         "confidence": round(verdict.confidence, 6),
         "distance": verdict.distance,
         "summary": wording.summary(result),
-        "reasons": [{"claim": claim(one), "probes": list(one.probes)} for one in verdict.reasons],
+        "reasons": [{"claim": claim(one), "kind": one.claim, "probes": list(one.probes)} for one in verdict.reasons],
         "next_steps": list(next_steps(result)),
         "hops": [
             {"ttl": row.ttl, "address": row.address, "test": _leg(row.test), "control": _leg(row.control)}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathprobe.core.comparison import Comparison, Pair, What
+from pathprobe.core.comparison import Pair, What
 from pathprobe.core.report import Hop
 from pathprobe.core.reported import Finding
 from pathprobe.core.ways import STOPPED, Side, Ways
 from pathprobe.output.wording import place
 
 
-def from_two_hosts(pair: Pair, found: Comparison) -> str:
+def from_two_hosts(pair: Pair) -> str:
     """The conclusion about one target, without its name."""
     a, b, between = pair.a, pair.b, pair.ways
     assert between is not None
-    hosts = found.a.vantage or "A", found.b.vantage or "B"
+    hosts = a.asked_by or "A", b.asked_by or "B"
     if a.state == b.state and a.state not in STOPPED:
         return f"{a.state} from both hosts"
     if a.state == b.state:

@@ -57,6 +57,7 @@ def result(
         "confidence": 0.99,
         "distance": len(way) if distance == -1 else distance,
         "summary": f"{address} is {state}: {CLAUSE}.",
+        "reasons": [{"claim": "...", "kind": kind, "probes": []} for kind in location.pop("kinds", ())],
         "hops": [
             {"ttl": ttl, "address": who, "test": leg(who, asked), "control": None} for ttl, who in enumerate(way, 1)
         ],

@@ -90,6 +90,10 @@ def test_what_only_the_one_asked_is_no_difference() -> None:
     assert changes(result(mtu=1500), result(mtu=1400)) == [("mtu", None, 1500, 1400)]
 
 
+def test_connections_that_stall_now_are_another_verdict_though_the_port_is_open() -> None:
+    assert changes(result(), result(kinds=("stalled", "answered"))) == [("trouble", None, (), ("stalled",))]
+
+
 # ---- the path
 
 
@@ -167,6 +171,13 @@ def test_targets_go_together_however_they_are_sorted() -> None:
 def test_a_target_that_only_one_asked_about_is_a_difference() -> None:
     found = compare(account(result(port=22), result(port=80)), account(result(port=80)))
     assert ([one.port for one in found.only_a], found.only_b, found.is_same) == ([22], (), False)
+
+
+def test_the_questions_of_one_host_go_together_whatever_others_asked() -> None:
+    hosts = [result(asked_by=host) for host in ("10.9.1.9", "10.7.1.9")]
+    found = compare(account(*hosts), account(*reversed(hosts)))
+    assert [(pair.a.asked_by, pair.b.asked_by) for pair in found.pairs] == [("10.9.1.9",) * 2, ("10.7.1.9",) * 2]
+    assert all(pair.ways is None for pair in found.pairs)
 
 
 def test_one_each_are_compared_though_they_are_not_the_same_target() -> None:
