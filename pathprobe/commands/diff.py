@@ -37,7 +37,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     confidence do not count.
 
     \b
-    Exit status: 0 no difference, 8 they differ;
+    Exit status: 0 no difference, 8 they differ, or asked about other targets;
     1 could not do the job, 2 wrong command line.
     """
     from pathprobe.commands.probe import fail

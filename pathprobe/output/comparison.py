@@ -26,20 +26,28 @@ class Names:
 def render(found: Comparison, names: Names) -> str:
     """The whole comparison as text, without a newline at its end."""
     blocks = ["\n".join((first_line(found), *_sides(found, names)))]
-    for pair in found.pairs:
-        lines = [*_pair_lines(pair)]
-        if len(found.pairs) > 1 or found.only_a or found.only_b:
-            lines = [conclusion(pair, found), *lines]
-        blocks.append("\n".join(lines))
+    if _is_of_one(found):
+        blocks.append("\n".join(_pair_lines(found.pairs[0])))
+        return "\n\n".join(block for block in blocks if block)
+    told = [pair for pair in found.pairs if pair.changes]
+    blocks += ["\n".join((conclusion(pair, found), *_pair_lines(pair))) for pair in told]
     blocks += [f"{target.label}  only in A" for target in found.only_a]
     blocks += [f"{target.label}  only in B" for target in found.only_b]
-    return "\n\n".join(block for block in blocks if block)
+    if told and len(told) < len(found.pairs):
+        blocks.append(f"{len(found.pairs) - len(told)} more in both, without any difference")
+    return "\n\n".join(blocks)
+
+
+def _is_of_one(found: Comparison) -> bool:
+    return len(found.pairs) == 1 and not found.only_a and not found.only_b
 
 
 def first_line(found: Comparison) -> str:
     """The conclusion: of the one target, or of how many."""
-    if len(found.pairs) == 1 and not found.only_a and not found.only_b:
+    if _is_of_one(found):
         return conclusion(found.pairs[0], found)
+    if found.is_same:
+        return f"no difference in {len(found.pairs)} targets"
     differ = sum(not pair.is_same for pair in found.pairs)
     alone = [f"only in {name}: {len(some)}" for name, some in (("A", found.only_a), ("B", found.only_b)) if some]
     return ", ".join((f"{differ} of {len(found.pairs)} targets in both differ", *alone))
@@ -67,7 +75,7 @@ def conclusion(pair: Pair, found: Comparison) -> str:
     if a.state != b.state:
         return f"{label}  was {a.state}, is {b.state}{_clause(b)}"
     if any(change.counts and ASPECTS[change.what] is Aspect.VERDICT for change in pair.changes):
-        return f"{label}  still {b.state}, but in another way: was{_clause(a)[1:]}, is{_clause(b)[1:]}"
+        return f"{label}  still {b.state}, in another way: {a.clause} -> {b.clause}"
     aspects = dict.fromkeys(ASPECTS[change.what] for change in pair.changes if change.counts)
     return f"{label}  still {b.state}{_clause(b)}; what changed: {' and '.join(aspects)}"
 

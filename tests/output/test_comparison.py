@@ -40,8 +40,7 @@ def first(a: dict[str, Any], b: dict[str, Any], **facts: Any) -> str:
         (
             result("filtered", **DROP),
             result("filtered", last_good=3, first_bad=4),
-            "still filtered, but in another way: "
-            "was dropped silently between two hops, is dropped silently between two hops",
+            "still filtered, in another way: dropped silently between two hops -> dropped silently between two hops",
         ),
         (
             result(),
@@ -138,3 +137,10 @@ def test_of_several_targets_it_is_said_how_many_differ_and_each_has_its_line() -
     assert lines[0] == "1 of 2 targets in both differ, only in A: 1"
     assert "10.0.0.5:80/tcp  was open, is filtered: dropped silently between two hops" in lines
     assert "10.0.0.5:443/tcp  only in A" in lines
+    assert lines[-1] == "1 more in both, without any difference"
+
+
+def test_of_several_targets_that_do_not_differ_one_line_is_enough() -> None:
+    several = account(result(port=22), result(port=80))
+    lines = render(compare(several, several), NAMES).splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == ["no difference in 2 targets"]
