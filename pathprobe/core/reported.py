@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pathprobe.core.quotes import Change
 from pathprobe.core.report import Clue, Device, Direction, Hop, Location, Mechanism, Middlebox, State, Target, Where
@@ -111,31 +111,42 @@ def read_report(document: object) -> Account:
 
 def _account(document: Mapping[str, Any]) -> Account:
     vantage = document["vantage"]
+    source = _said(str, vantage["source"])
     return Account(
-        source=vantage["source"],
-        hostname=vantage["hostname"],
-        started=str(document["started"]),
-        complete=bool(document["complete"]),
-        findings=tuple(_finding(result, vantage["source"]) for result in document["results"]),
+        source=source,
+        hostname=_said(str, vantage["hostname"]),
+        started=_sure(str, document["started"]),
+        complete=_sure(bool, document["complete"]),
+        findings=tuple(_finding(result, source) for result in document["results"]),
     )
 
 
 def _finding(result: Mapping[str, Any], source: str | None) -> Finding:
-    target, mechanism, mtu = result["target"], result["mechanism"], result.get("path_mtu")
+    mechanism, mtu = _said(str, result["mechanism"]), result.get("path_mtu")
+    kinds = frozenset(_sure(str, reason.get("kind", "")) for reason in result["reasons"])
     return Finding(
-        target=Target(**{name: target[name] for name in ("given", "address", "port", "protocol")}),
+        target=_target(result["target"]),
         # A capture of others' traffic holds the questions of several hosts.
-        asked_by=result.get("asked_by", source),
+        asked_by=_said(str, result.get("asked_by", source)),
         state=State(result["state"]),
         mechanism=None if mechanism is None else Mechanism(mechanism),
         location=_location(result["location"]),
-        distance=result["distance"],
+        distance=_said(int, result["distance"]),
         clause=_clause(result["summary"], result["state"]),
-        troubles=frozenset(reason["kind"] for reason in result["reasons"] if "kind" in reason) & TROUBLES,
+        troubles=kinds & TROUBLES,
         hops=_hops(result),
         boxes=tuple(_box(box) for box in result["middleboxes"]),
         flows=len(result["paths"]),
-        mtu=mtu["largest"] if mtu else None,
+        mtu=None if mtu is None else _said(int, mtu["largest"]),
+    )
+
+
+def _target(target: Mapping[str, Any]) -> Target:
+    return Target(
+        given=_sure(str, target["given"]),
+        address=_sure(str, target["address"]),
+        port=_said(int, target["port"]),
+        protocol=_sure(str, target["protocol"]),
     )
 
 
@@ -145,23 +156,45 @@ def _clause(summary: str, state: str) -> str:
 
 
 def _location(location: Mapping[str, Any]) -> Location:
-    direction, device = location["direction"], location["device"]
+    direction, device = _said(str, location["direction"]), location["device"]
     return Location(
         where=Where(location["where"]),
         direction=None if direction is None else Direction(direction),
         last_good=_hop(location["last_good"]),
         first_bad=_hop(location["first_bad"]),
-        device=device and Device(ttl=device["ttl"], address=device["address"], by=tuple(map(Clue, device["by"]))),
+        device=None if device is None else _device(device),
     )
 
 
 def _hop(hop: Mapping[str, Any] | None) -> Hop | None:
-    return None if hop is None else Hop(ttl=hop["ttl"], address=hop["address"])
+    return None if hop is None else Hop(ttl=_sure(int, hop["ttl"]), address=_said(str, hop["address"]))
+
+
+def _device(device: Mapping[str, Any]) -> Device:
+    by = tuple(Clue(clue) for clue in device["by"])
+    return Device(ttl=_sure(int, device["ttl"]), address=_said(str, device["address"]), by=by)
 
 
 def _box(box: Mapping[str, Any]) -> Middlebox:
-    first, second = (Hop(ttl=ttl, address=who) for ttl, who in zip(box["between"], box["addresses"], strict=True))
-    return Middlebox(between=(first, second), what=Change(box["what"]), before=box["from"], after=box["to"])
+    ends = zip(box["between"], box["addresses"], strict=True)
+    first, second = (Hop(ttl=_sure(int, ttl), address=_said(str, who)) for ttl, who in ends)
+    before, after = (_said(str, box[name]) for name in ("from", "to"))
+    return Middlebox(between=(first, second), what=Change(box["what"]), before=before, after=after)
+
+
+T = TypeVar("T")
+
+
+def _sure(kind: type[T], value: object) -> T:
+    """A value of the kind that the schema promises. Raises TypeError; True is no number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _said(kind: type[T], value: object) -> T | None:
+    """The same where null is allowed."""
+    return None if value is None else _sure(kind, value)
 
 
 # ---- the way
@@ -170,18 +203,18 @@ def _box(box: Mapping[str, Any]) -> Middlebox:
 def _hops(result: Mapping[str, Any]) -> tuple[ReportedHop, ...]:
     """Whoever stands at two TTLs is at the nearer one: a router that refuses answers for those behind it too."""
     paths: Sequence[Mapping[str, Any]] = result["paths"] if len(result["paths"]) > 1 else ()
-    known, distance = {result["target"]["address"]}, result["distance"]
+    known: set[str | None] = {None, result["target"]["address"]}
     hops = []
     for row in result["hops"]:
-        ttl = int(row["ttl"])
+        ttl = _sure(int, row["ttl"])
         flows = {path["hops"][ttl - 1] for path in paths if len(path["hops"]) >= ttl}
-        addresses = frozenset({row["address"], *flows} - {None} - known)
+        addresses = frozenset(_sure(str, one) for one in {row["address"], *flows} - known)
         known |= addresses
-        legs = [leg for leg in (row["test"], row["control"]) if leg]
-        asked = sum(int(leg["sent"]) for leg in legs)
+        legs = [leg for leg in (row["test"], row["control"]) if leg is not None]
+        asked = sum(_sure(int, leg["sent"]) for leg in legs)
         # Silent: nobody in its place answered either, as a router does that refuses what goes farther.
         if addresses or (asked and not any(leg["answered"] for leg in legs)):
             hops.append(ReportedHop(ttl=ttl, addresses=addresses, asked=asked))
     farthest = max((hop.ttl for hop in hops if hop.addresses), default=0)
-    last = farthest if distance is None else distance - 1
+    last = farthest if result["distance"] is None else result["distance"] - 1
     return tuple(hop for hop in hops if hop.ttl <= last)

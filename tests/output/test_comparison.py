@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pathprobe.core.comparison import compare
+from pathprobe.core.reported import NotAReport, read_report
 from pathprobe.output.comparison import Names, render
 from pathprobe.output.comparison_json import document
 from tests.core.reporting import TARGET, WAY, account, box, result
+from tests.core.reporting import document as report_document
 
 NAMES = Names(a="a.json", b="b.json")
 DROP = {"last_good": 2, "first_bad": 3, "direction": "forward"}
@@ -144,3 +149,41 @@ def test_of_several_targets_that_do_not_differ_one_line_is_enough() -> None:
     several = account(result(port=22), result(port=80))
     lines = render(compare(several, several), NAMES).splitlines()
     assert [line for line in lines if not line.startswith("  ")] == ["no difference in 2 targets"]
+
+
+# ---- any document at all
+
+
+def places_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield path
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places_in(inner, (*path, key))
+
+
+def with_(document: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    if not path:
+        return value
+    changed = copy.copy(document)
+    changed[path[0]] = with_(document[path[0]], path[1:], value)
+    return changed
+
+
+WHOLE = report_document(result("filtered", boxes=[MSS], device=2, mtu=1400, kinds=("stalled",), **DROP))
+
+
+@pytest.mark.parametrize("value", [None, 7, -1, 2.5, "x", "", [], {}, [[]], True], ids=repr)
+def test_a_report_with_anything_anywhere_is_refused_or_compared(value: Any) -> None:
+    good, refused, compared = read_report(WHOLE), 0, 0
+    for path in places_in(WHOLE):
+        try:
+            odd = read_report(json.loads(json.dumps(with_(WHOLE, path, value))))
+        except NotAReport:
+            refused += 1
+            continue
+        compared += 1
+        for found in (compare(good, odd), compare(odd, good)):
+            assert render(found, NAMES)
+            assert json.dumps(document(found, NAMES))
+    assert refused
+    assert compared
