@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,13 +84,14 @@ def _report_text(path: Path) -> bytes | None:
 
 def _from_zip(path: Path) -> bytes:
     """The report of a zipped ticket, wherever in it it lies."""
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if Path(entry.filename).name == _IN_A_TICKET and entry.file_size <= _LARGEST_REPORT:
-                try:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if Path(entry.filename).name == _IN_A_TICKET and entry.file_size <= _LARGEST_REPORT:
                     return archive.read(entry)
-                except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-                    raise _CannotRead(f"{path}: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        # RuntimeError: it is encrypted, or compressed in a way that zipfile does not know.
+        raise _CannotRead(f"{path}: a damaged or locked archive: {error}") from None
     raise _CannotRead(f"{path}: no {_IN_A_TICKET} in it, so it is no ticket of pathprobe")
 
 

@@ -136,6 +136,18 @@ def test_an_archive_without_a_report_is_no_ticket(tmp_path: Path) -> None:
     assert "no report.json in it" in assert_refused(diff(other, other))
 
 
+def test_a_damaged_archive_gets_one_clear_line_or_is_read(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "whole.zip", OPEN).read_bytes()
+    damaged, refused = tmp_path / "damaged.zip", 0
+    for place in range(0, len(whole), 7):
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        found = diff(damaged, damaged)
+        assert found.exit_code in (SAME, CANNOT), found.exc_info
+        refused += found.exit_code
+        assert len(found.stderr.splitlines()) == found.exit_code
+    assert refused
+
+
 def test_one_file_alone_is_a_wrong_command_line(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["diff", str(written(tmp_path / "a.json", OPEN))]).exit_code == USAGE
 
