@@ -78,24 +78,32 @@ def _run(lab: Lab, command: str) -> None:
 
 @contextmanager
 def _listening(lab: Lab, listener: Listener, path: Path) -> Iterator[None]:
-    """tcpdump is ready when the block begins, and has written everything when it has ended."""
+    """tcpdump is ready when the block begins, and has written everything when it has ended; nothing if that fails."""
     fresh = path.with_name(f".{path.name}")
-    with fresh.open("wb") as stream:
-        tcpdump = lab.start(listener.node, listener.command, stdout=stream, stderr=subprocess.PIPE, text=True)
-        assert tcpdump.stderr is not None
-        try:
-            _wait_until_ready(tcpdump.stderr)
+    try:
+        with fresh.open("wb") as stream, _tcpdump(lab, listener, stream):
             yield
             time.sleep(_AFTERWARDS)
-        finally:
-            with suppress(ProcessLookupError):
-                tcpdump.send_signal(signal.SIGINT)
-            said = tcpdump.stderr.read()
-            tcpdump.stderr.close()
-            tcpdump.wait()
+        _keep(listener, fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _tcpdump(lab: Lab, listener: Listener, stream: IO[bytes]) -> Iterator[None]:
+    tcpdump = lab.start(listener.node, listener.command, stdout=stream, stderr=subprocess.PIPE, text=True)
+    assert tcpdump.stderr is not None
+    try:
+        _wait_until_ready(tcpdump.stderr)
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            tcpdump.send_signal(signal.SIGINT)
+        said = tcpdump.stderr.read()
+        tcpdump.stderr.close()
+        tcpdump.wait()
     if "\n0 packets dropped by kernel" not in f"\n{said}":
         raise LabUnavailable(f"tcpdump on {listener.node} lost packets: {said.strip()}")
-    _keep(listener, fresh, path)
 
 
 def _wait_until_ready(said: IO[str]) -> None:
@@ -110,7 +118,6 @@ def _wait_until_ready(said: IO[str]) -> None:
 def _keep(listener: Listener, fresh: Path, path: Path) -> None:
     if listener.format is Format.PCAPNG:
         subprocess.run(["editcap", "-F", "pcapng", str(fresh), str(path)], check=True)
-        fresh.unlink()
     else:
         fresh.replace(path)
 

@@ -29,13 +29,18 @@ def render(found: Comparison, names: Names) -> str:
     if _is_of_one(found):
         blocks.append("\n".join(_pair_lines(found.pairs[0])))
         return "\n\n".join(block for block in blocks if block)
-    told = [pair for pair in found.pairs if pair.changes]
+    told = [pair for pair in found.pairs if pair.changes or _dies_somewhere(pair)]
     blocks += ["\n".join((conclusion(pair, found), *_pair_lines(pair))) for pair in told]
     blocks += [f"{target.label}  only in A" for target in found.only_a]
     blocks += [f"{target.label}  only in B" for target in found.only_b]
     if told and len(told) < len(found.pairs):
         blocks.append(f"{len(found.pairs) - len(told)} more in both, without any difference")
     return "\n\n".join(blocks)
+
+
+def _dies_somewhere(pair: Pair) -> bool:
+    """On which side of the junction that is deserves a line, whether it differs or not."""
+    return pair.ways is not None and (pair.ways.break_a is not None or pair.ways.break_b is not None)
 
 
 def _is_of_one(found: Comparison) -> bool:

@@ -22,9 +22,9 @@ def from_two_hosts(pair: Pair) -> str:
     if between.break_a and between.break_b:
         return f"{told}: {_both_die(pair, between)}"
     if between.break_a:
-        return f"{told}: {a.clause}; {_one_dies(between.break_a, a, 'A', 'B', hosts[0])}"
+        return f"{told}: {a.clause}; {_one_dies(between.break_a, pair, 'A', 'B', hosts[0])}"
     if between.break_b:
-        return f"{told}: {b.clause}; {_one_dies(between.break_b, b, 'B', 'A', hosts[1])}"
+        return f"{told}: {b.clause}; {_one_dies(between.break_b, pair, 'B', 'A', hosts[1])}"
     return told
 
 
@@ -53,13 +53,12 @@ def _side_words(side: Side | None, finding: Finding, one: str, other: str) -> st
             return f"die {where}"
 
 
-def _one_dies(side: Side, finding: Finding, one: str, other: str, host: str) -> str:
-    location = finding.location
-    box = location.device.address if location.device else None
+def _one_dies(side: Side, pair: Pair, one: str, other: str, host: str) -> str:
+    finding = pair.a if one == "A" else pair.b
     match side:
         case Side.OWN:
-            crossed = box or (location.last_good and location.last_good.address) or "it"
-            return f"only {one}'s way crosses {crossed}"
+            alone = _crossed_alone(pair, finding)
+            return f"only {one}'s way crosses {alone}" if alone else f"that is where only {one}'s way goes"
         case Side.SHARED:
             return f"{other}'s packets pass the same place: look there for a rule about {host}, or a branch of its own"
         case Side.THIS_HOST:
@@ -68,6 +67,14 @@ def _one_dies(side: Side, finding: Finding, one: str, other: str, host: str) -> 
             return f"whether before or behind where the ways join cannot be told: {_where(finding)}"
         case Side.UNKNOWN:
             return f"which of {one}'s hops {other} crosses too is not known"
+
+
+def _crossed_alone(pair: Pair, finding: Finding) -> str | None:
+    """A router where packets die and the other way does not go."""
+    location = finding.location
+    ends = (location.device, location.last_good, location.first_bad)
+    shared = {pair.a.target.address, *(pair.a.way.keys() & pair.b.way.keys())}
+    return next((end.address for end in ends if end and end.address and end.address not in shared), None)
 
 
 def _where(finding: Finding) -> str:

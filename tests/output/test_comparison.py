@@ -100,6 +100,19 @@ def test_targets_that_are_not_the_same_are_both_named() -> None:
             "filtered from both hosts: A's die behind 10.9.1.1, where only A's way goes, "
             "B's die behind 10.9.2.2, which A's way crosses too",
         ),
+        (
+            # The hop behind 10.9.2.2 is not B's: the ways part again there.
+            result("filtered", **DROP),
+            result(way=(*FROM_B[:3], "10.8.3.2", TARGET)),
+            "filtered from A (10.9.1.9), open from B (10.8.1.9): dropped silently between two hops; "
+            "only A's way crosses 10.9.3.2",
+        ),
+        (
+            result("filtered", last_good=0, first_bad=1),
+            result(way=("10.8.1.1", *WAY)),
+            "filtered from A (10.9.1.9), open from B (10.8.1.9): dropped silently between two hops; "
+            "that is where only A's way goes",
+        ),
         (result(), result(way=FROM_B), "open from both hosts"),
     ],
 )
