@@ -22,7 +22,7 @@ _IN_A_TICKET = "report.json"
 _LARGEST_REPORT = 200_000_000
 
 
-class _CannotRead(ValueError):
+class CannotRead(ValueError):
     """The text says what is wrong with the file, and what would do."""
 
 
@@ -46,8 +46,8 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     from pathprobe.output import comparison, comparison_json
 
     try:
-        found = compare(_account(a), _account(b))
-    except _CannotRead as error:
+        found = compare(account_of(a), account_of(b))
+    except CannotRead as error:
         fail(str(error), status.CANNOT)
     except OSError as error:
         fail(f"cannot read {error.filename}: {error.strerror}", status.CANNOT)
@@ -56,17 +56,17 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     sys.exit(status.OK if found.is_same else status.MIXED)
 
 
-def _account(path: Path) -> Account:
-    """What a file says. Raises _CannotRead, OSError."""
+def account_of(path: Path) -> Account:
+    """What a report, a ticket or a capture says. Raises CannotRead, OSError."""
     from pathprobe.core.reported import NotAReport, read_report
 
     text = _report_text(path)
     try:
         return read_report(_analyzed(path) if text is None else json.loads(text))
     except NotAReport as error:
-        raise _CannotRead(f"{path}: {error}") from None
+        raise CannotRead(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
-        raise _CannotRead(f"{path}: it begins like JSON and is none: {error}") from None
+        raise CannotRead(f"{path}: it begins like JSON and is none: {error}") from None
 
 
 def _report_text(path: Path) -> bytes | None:
@@ -91,8 +91,8 @@ def _from_zip(path: Path) -> bytes:
                     return archive.read(entry)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         # RuntimeError: it is encrypted, or compressed in a way that zipfile does not know.
-        raise _CannotRead(f"{path}: a damaged or locked archive: {error}") from None
-    raise _CannotRead(f"{path}: no {_IN_A_TICKET} in it, so it is no ticket of pathprobe")
+        raise CannotRead(f"{path}: a damaged or locked archive: {error}") from None
+    raise CannotRead(f"{path}: no {_IN_A_TICKET} in it, so it is no ticket of pathprobe")
 
 
 def _analyzed(path: Path) -> dict[str, Any]:
@@ -104,4 +104,4 @@ def _analyzed(path: Path) -> dict[str, Any]:
     try:
         return document(report_of(path))
     except NotOurs as error:
-        raise _CannotRead(str(error)) from None
+        raise CannotRead(str(error)) from None

@@ -28,6 +28,9 @@ TROUBLES = frozenset(
         "answer-repeated",
         "answer-unheard",
         "window-shut",
+        "broken-off",
+        "data-lost",
+        "large-data-lost",
     }
 )
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pathprobe.commands import main
-from pathprobe.commands.analyze import report_of
+from pathprobe.commands.diff import account_of
 from pathprobe.core.comparison import compare
 from pathprobe.core.reported import Account, read_report
 from pathprobe.lab import catalogue
@@ -157,7 +157,7 @@ def test_one_file_alone_is_a_wrong_command_line(tmp_path: Path) -> None:
 
 @functools.cache
 def of_capture(name: str) -> Account:
-    return read_report(json.loads(json.dumps(json_document(report_of(capture(name))))))
+    return account_of(capture(name))
 
 
 @functools.cache
