@@ -220,7 +220,8 @@ def _hop_of_answerer(evidence: Evidence, seen: tuple[Observation, ...], first_tt
     if free:
         near = [hop for hop in free if hop >= first_ttl - 1] or free
         # A router that has no route says so before the TTL matters (ip_route_input comes before ip_forward).
-        at_once = isinstance(seen[0].outcome, Unreachable)
+        told = seen[0].outcome
+        at_once = isinstance(told, Unreachable) and not told.message.of_neighbour
         return near[-1] if (behind or at_once) and first_ttl < FULL_TTL else near[0]
     return back if first_ttl >= FULL_TTL else max(1, first_ttl - 1)
 
