@@ -1,63 +1,67 @@
-"""``pathprobe analyze``: the same verdict again, from the capture alone."""
+"""``pathprobe analyze``: the verdicts that follow from a capture alone, or from two of both ends."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pathprobe.commands import status, ticket
 
-if TYPE_CHECKING:
-    from pathprobe.core.report import Report
-
 
 @click.command()
 @click.argument("capture", type=click.Path(path_type=Path))
 @click.argument("server", required=False, type=click.Path(path_type=Path), metavar="[SERVER]")
+@click.option(
+    "--target", "targets", multiple=True, metavar="ADDRESS[:PORT]", help="Only what was asked of this target."
+)
+@click.option(
+    "--host", "hosts", multiple=True, metavar="ADDRESS[/PREFIX]", help="Only what these hosts asked or were asked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 @ticket.options
-def analyze(capture: Path, server: Path | None, as_json: bool, place: Path | None, redact: bool) -> None:
-    """The verdict that follows from CAPTURE, a file that pathprobe wrote with -w.
+def analyze(
+    capture: Path,
+    server: Path | None,
+    targets: tuple[str, ...],
+    hosts: tuple[str, ...],
+    as_json: bool,
+    place: Path | None,
+    redact: bool,
+) -> None:
+    """The verdicts that follow from CAPTURE: a file that pathprobe wrote with -w, or anybody's pcap or pcapng.
+
+    Of others' traffic every TCP attempt, UDP request and echo request is judged as the host saw it that asked,
+    traceroutes of all kinds among them; worst first.
 
     With a second one, of the server's end, it says what neither alone can: whether the packets arrived, whether the
     server answered, which way it was lost, and what was changed on the way. Clocks need not agree.
 
-    Needs no privileges and no network. Exit status as for the live run.
+    Needs no privileges and no network.
+
+    \b
+    Exit status: 0 all open, 3 closed, 4 filtered, 5 unreachable, 6 unknown, 7 intermittent,
+    8 several that differ; 1 no capture or no question in it, 2 wrong command line.
     """
+    from pathprobe.commands.captured import BadNarrowing, report_of, wanted_of
     from pathprobe.commands.probe import fail, finish
     from pathprobe.engine.offline import NotOurs
 
+    try:
+        wanted = wanted_of(targets, hosts)
+    except BadNarrowing as error:
+        fail(str(error), status.USAGE)
+    if server is not None and wanted.narrows:
+        fail("--target and --host narrow one capture; of two all that both hold is told", status.USAGE)
     kept = ticket.Ticket.begin(place, redact=redact, capture=capture)
     if server is not None:
         from pathprobe.commands import two_ended
 
         finish(two_ended.report_of(capture, server), kept, as_json=as_json)
     try:
-        report = report_of(capture)
+        report = report_of(capture, wanted)
     except NotOurs as error:
         fail(str(error), status.CANNOT)
     except OSError as error:
         fail(f"cannot read {capture}: {error.strerror}", status.CANNOT)
     finish(report, kept, as_json=as_json)
-
-
-def report_of(capture: Path) -> Report:
-    """The report that follows from a capture. Raises NotOurs, OSError."""
-    from pathprobe.core.report import Report, Vantage
-    from pathprobe.engine.offline import analysis_of
-
-    analysis = analysis_of(capture)
-    results = analysis.results
-    return Report(
-        engine="capture",
-        started=min(result.started for result in results),
-        duration=sum(result.duration for result in results),
-        vantage=Vantage(hostname=None, interface=None, source=results[0].source),
-        results=results,
-        complete=all(result.complete for result in results),
-        capture_path=str(capture),
-        capture_packets=len({number for result in results for numbers in result.frames.values() for number in numbers}),
-        file=analysis.file,
-    )

@@ -97,7 +97,7 @@ def _from_zip(path: Path) -> bytes:
 
 def _analyzed(path: Path) -> dict[str, Any]:
     """The report that follows from a capture."""
-    from pathprobe.commands.analyze import report_of
+    from pathprobe.commands.captured import report_of
     from pathprobe.engine.offline import NotOurs
     from pathprobe.output.json import document
 

@@ -104,10 +104,11 @@ class _Entry:
 class Ledger:
     """Every probe of one diagnosis and what is known of its fate."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, register: Register | None = None) -> None:
+        """``register``: another way to find a probe by what answers carry (core.recurring)."""
         self.target = target
         self._entries: dict[int, _Entry] = {}
-        self._register = Register()
+        self._register = register or Register()
 
     def __len__(self) -> int:
         return len(self._entries)

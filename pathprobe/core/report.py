@@ -170,6 +170,26 @@ class Claim(StrEnum):
     DATA_LOST = "data-lost"
     BROKEN_OFF = "broken-off"
     LARGE_DATA_LOST = "large-data-lost"
+    # of others' traffic
+    STALLED = "stalled"
+    LARGE_STALLED = "large-stalled"
+    CUT = "cut"
+    RESET_BY_BOX = "reset-by-box"
+    RESET_MIDWAY = "reset-midway"
+    REQUEST_UNANSWERED = "request-unanswered"
+    ANSWER_REPEATED = "answer-repeated"
+    ANSWER_UNHEARD = "answer-unheard"
+    WINDOW_SHUT = "window-shut"
+    DISOWNED = "disowned"
+    SENT_AGAIN = "sent-again"
+    NO_BEGINNING = "no-beginning"
+    TRACE_PORTS = "trace-ports"
+    TRACE_SHORT = "trace-short"
+    TRACE_ENDS = "trace-ends"
+    CAPTURED_ON_THE_WAY = "captured-on-the-way"
+    CAPTURED_AT_TARGET = "captured-at-target"
+    END_ASSUMED = "end-assumed"
+    CAPTURED_SOMEWHERE = "captured-somewhere"
 
 
 class Loss(StrEnum):
@@ -242,7 +262,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What was asked about; ``port`` is None for echo, ``zone`` the interface of a link-local address (RFC 4007)."""
+    """What was asked about; ``port`` is None for echo, and for a trace that takes a new port with every probe.
+
+    ``zone``: the interface of a link-local address (RFC 4007).
+    """
 
     given: str
     address: str
@@ -260,8 +283,10 @@ class Target:
 
     @property
     def service(self) -> str:
-        """``tcp/8080``, or ``icmp echo``."""
-        return "icmp echo" if self.port is None else f"{self.protocol}/{self.port}"
+        """``tcp/8080``, ``icmp echo``, or ``udp`` where every probe had a port of its own."""
+        if self.port is None:
+            return "icmp echo" if self.protocol == "icmp" else self.protocol
+        return f"{self.protocol}/{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +350,37 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How often a question was put in a capture of others' traffic, and what came of it.
+
+    ``attempts``: connections, UDP conversations or echo requests; ``packets`` that asked, those sent again too.
+    ``midway``: conversations whose beginning is not in the file.
+    """
+
+    attempts: int
+    packets: int
+    answered: int
+    reset: int
+    refused: int
+    silent: int
+    midway: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What else a capture of others' traffic holds.
+
+    ``packets`` in all; ``passed_over``: those that belong to no question that was asked for; ``midway``: TCP
+    connections without their beginning; ``narrowed``: only some questions were wanted.
+    """
+
+    packets: int
+    passed_over: int
+    midway: int
+    narrowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The answer about one target.
 
@@ -334,7 +390,8 @@ class Result:
     are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
     was killed. ``ports``: the source ports or identifiers kept for constant flows; ``paths``: those of them that
     were asked, if more than one. ``frames``: probe id -> frame numbers in the capture, from 1. ``host``: read live
-    where this host is suspected, else None. ``both_ends``: of two captures, one from each end.
+    where this host is suspected, else None. ``both_ends``: of two captures, one from each end. ``counted``: in a
+    capture of others' traffic, else None.
     """
 
     target: Target
@@ -357,6 +414,7 @@ class Result:
     path_mtu: PathMtu | None = None
     host: HostFacts | None = None
     both_ends: BothEnds | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,3 +445,4 @@ class Report:
     file: FileSummary | None = None
     server_capture_path: str | None = None
     server_file: FileSummary | None = None
+    watched: Watched | None = None

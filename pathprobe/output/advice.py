@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from pathprobe.core.branches import SUSPECTED
 from pathprobe.core.report import Claim, Hop, Mechanism, Result, State, Target, Where
-from pathprobe.output import both_ends, flows, path_mtu
+from pathprobe.output import both_ends, flows, path_mtu, watched
 from pathprobe.output.local_advice import local_steps, reverse_path_steps
 from pathprobe.output.wording import maker, place
 
@@ -21,6 +21,10 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
         return steps
     verdict, location, target = result.verdict, result.verdict.location, result.target
     match verdict.state, location.where:
+        case State.CLOSED | State.OPEN_FILTERED | State.UNKNOWN, _ if target.port is None and target.protocol == "udp":
+            return (f"A traceroute asks no service: pathprobe udp {target.address}:PORT does.",)
+        case State.OPEN, _ if troubled := watched.steps(result):
+            return troubled
         case State.OPEN, Where.PATH:
             return (f"Ask who runs {maker(location)}: it answers for {target.address}, which may not even be up.",)
         case State.OPEN, _:
@@ -46,6 +50,8 @@ def _about_the_port(result: Result) -> tuple[str, ...]:
             return (f"Ask on {target.address} itself: tcpdump -ni any {_filter(result)}",)
         case _, Where.LOCAL:
             return local_steps(result)
+        case _, _ if verdict.mechanism is Mechanism.DROP and (seen := watched.drop_steps(result)):
+            return seen
         case _, _ if verdict.mechanism is Mechanism.LOOP:
             return _loop_steps(result)
         case _, Where.TARGET:

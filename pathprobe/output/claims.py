@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pathprobe.core.probes import FULL_TTL
 from pathprobe.core.report import Claim, Fact, Hop, Reason
+from pathprobe.output import watched
 from pathprobe.output.flows import who_cross
 from pathprobe.output.wording import explain_errno, place
 
@@ -127,7 +128,8 @@ _CLAIMS = {
 
 def claim(reason: Reason) -> str:
     """The sentence of one reason."""
-    return _CLAIMS[reason.claim].format_map({**reason.facts, **_words(reason.facts)})
+    sentence = watched.SENTENCES.get(reason.claim) or _CLAIMS[reason.claim]
+    return sentence.format_map({**reason.facts, **_words(reason.facts), **watched.words(reason.facts)})
 
 
 def _words(facts: _Facts) -> dict[str, str]:
@@ -146,7 +148,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "refusal": f"ICMP {facts['message']}" if facts.get("message") else "a reset",
         "controls": f"{count} control {'probe' if count == 1 else 'probes'}",
         "proof": "came to the port of ours alone" if probes.startswith("datagram") else "echoes our token",
-        "past": f"hop {facts['hop']}" if facts.get("hop") else "this host",
+        "past": f"hop {facts['hop']}" if facts.get("hop") else str(facts.get("here", "this host")),
         "good": _end(facts, "good"),
         "bad": _end(facts, "bad"),
         "hops_back": "1 hop" if facts.get("back") == 1 else f"{facts.get('back')} hops",

@@ -10,7 +10,7 @@ from typing import Any
 from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
-from pathprobe.core.report import Device, Hop, Leg, Location, PathMtu, Report, Result
+from pathprobe.core.report import Counted, Device, Hop, Leg, Location, PathMtu, Report, Result
 from pathprobe.output import both_ends_json, files, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_entry, row_facts
@@ -18,10 +18,14 @@ from pathprobe.output.claims import claim
 
 SCHEMA = "pathprobe/1"
 
+#: Results up to which the document is laid out for eyes; of a flood it only gets slow and large by that.
+_READ_BY_PEOPLE = 1000
+
 
 def render(report: Report) -> str:
     """The report as one JSON document."""
-    return json.dumps(document(report), indent=2, ensure_ascii=False)
+    indent = 2 if len(report.results) <= _READ_BY_PEOPLE else None
+    return json.dumps(document(report), indent=indent, ensure_ascii=False)
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -42,6 +46,7 @@ def document(report: Report) -> dict[str, Any]:
         "capture": _capture(report),
         "server_capture": _server_capture(report),
         "complete": report.complete,
+        "watched": None if report.watched is None else asdict(report.watched),
     }
 
 
@@ -87,6 +92,22 @@ def _result(result: Result) -> dict[str, Any]:
         "path_mtu": _path_mtu(result.path_mtu),
         "both_ends": both_ends_json.entry(result.both_ends),
         "host": None if result.host is None else asdict(result.host),
+        "asked_by": result.source,
+        "counted": _counted(result.counted),
+    }
+
+
+def _counted(counted: Counted | None) -> dict[str, int] | None:
+    if counted is None:
+        return None
+    return {
+        "attempts": counted.attempts,
+        "packets": counted.packets,
+        "answered": counted.answered,
+        "reset": counted.reset,
+        "refused": counted.refused,
+        "silent": counted.silent,
+        "midway": counted.midway,
     }
 
 

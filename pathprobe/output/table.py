@@ -9,7 +9,7 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from pathprobe.core.report import HopRow, Leg, Location, Report, Result, State
-from pathprobe.output import both_ends, files, flows, path_mtu, wording
+from pathprobe.output import both_ends, files, flows, overview, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines, row_note
 from pathprobe.output.claims import claim
@@ -28,6 +28,8 @@ POINTER = "<- "
 
 def render(report: Report, *, colour: bool = False) -> str:
     """The whole report as text, without a newline at its end."""
+    if overview.is_for(report):
+        return f"{overview.render(report)}\n\n{_foot(report)}"
     parts = [_result(result, colour=colour) for result in report.results]
     parts.append(_foot(report))
     return "\n\n".join(parts)
@@ -138,6 +140,8 @@ def _paragraph(label: str, sentences: list[str]) -> list[str]:
 
 
 def _foot(report: Report) -> str:
+    if report.watched:
+        return "\n".join([overview.foot(report, report.watched), *(files.lines(report.file) if report.file else [])])
     sent = sum(seen.departed for result in report.results for seen in result.observations)
     text = f"{sent} {'packet' if sent == 1 else 'packets'} sent, {report.duration:.1f} s"
     lost = sum(result.frames_lost for result in report.results)

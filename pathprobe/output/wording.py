@@ -20,7 +20,7 @@ from pathprobe.core.report import (
     State,
     Where,
 )
-from pathprobe.output import both_ends, flows
+from pathprobe.output import both_ends, flows, watched
 
 #: What the kernel's refusals mean to a person (net/ipv4, net/ipv6; ip-route(8)).
 _ERRNO = {
@@ -51,7 +51,9 @@ def finding(result: Result) -> str:
         return told
     match verdict.state, verdict.mechanism:
         case State.OPEN, _:
-            return _open(result)
+            return watched.trouble(result) or _open(result) + watched.not_always(result)
+        case State.CLOSED, _ if _claims(result, Claim.TRACE_PORTS):
+            return f"the traceroute reaches the target{_away(verdict.distance)}"
         case State.CLOSED, _:
             who = "what the target forwards this port to" if _claims(result, Claim.FORWARDED) else "the target itself"
             return f"{who} refuses: nothing listens there" + _away(verdict.distance)
@@ -179,6 +181,8 @@ def _refusal(result: Result) -> str:
 def _drop(result: Result) -> str:
     verdict, location = result.verdict, result.verdict.location
     good, bad = place(location.last_good), place(location.first_bad)
+    if elsewhere := watched.drop(location):
+        return elsewhere
     if verdict.state is State.UNREACHABLE and location.where is not Where.LOCAL:
         told = next((one.facts for one in verdict.reasons if one.claim is Claim.CONTROL_REFUSED), None)
         if told:
@@ -203,7 +207,9 @@ def _drop(result: Result) -> str:
 
 def summary(result: Result) -> str:
     """One sentence a person can paste into a ticket."""
-    return f"{result.target.label} is {result.verdict.state}: {finding(result)}."
+    state = result.verdict.state
+    fails = state is State.OPEN and watched.trouble(result)
+    return f"{result.target.label} is {state}{', but it fails' if fails else ''}: {finding(result)}."
 
 
 def sureness(confidence: float) -> str:

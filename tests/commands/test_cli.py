@@ -243,11 +243,13 @@ def test_a_capture_that_cannot_be_written_is_told_before_any_packet(
     [
         (b"", "the file is empty"),
         (b"hello\n", "not a pcap or pcapng file but text"),
-        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "no probe of pathprobe in it"),
+        (bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"), "no question in it"),
         (b"\x0a\x0d\x0d\x0a" + b"\xff" * 100, "damaged"),
     ],
 )
-def test_a_file_that_is_no_capture_of_ours_is_told_in_one_line(octets: bytes, words: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_capture_or_an_empty_one_is_told_in_one_line(
+    octets: bytes, words: str, tmp_path: Path
+) -> None:
     path = tmp_path / "it"
     path.write_bytes(octets)
     line = assert_refused(pathprobe("analyze", str(path)), 1)

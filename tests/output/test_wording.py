@@ -80,6 +80,10 @@ FACTS: dict[str, Fact] = {
     "largest": 152,
     "first": 100,
     "last": 1500,
+    "asker": "10.9.1.9",
+    "size": 1448,
+    "passed": 100,
+    "seconds": 1.5,
 }
 
 
