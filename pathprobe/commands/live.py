@@ -30,6 +30,7 @@ WORDS = Words(
     answer=comments.answer_comment,
     farewell=comments.farewell_comment,
     section=comments.section_comment,
+    connection=comments.connection_comment,
 )
 
 _NO_PRIVILEGE = (

@@ -6,6 +6,8 @@ One small state machine per connection, fed with every segment in the order of t
 
 from __future__ import annotations
 
+from collections import deque
+
 from pathprobe.core.courses import Course, Fate, Told
 from pathprobe.core.evidence import hops_back
 from pathprobe.core.packets import Packet, Tcp, TcpFlags
@@ -16,6 +18,9 @@ _SECOND = 1_000_000_000
 #: Nanoseconds that an application may take to answer before its silence is told; and where its client gave up.
 PATIENCE, GIVEN_UP = 3 * _SECOND, _SECOND
 
+#: Frame numbers that are remembered of one connection: its beginning, and its end.
+_FIRST_FRAMES, _LAST_FRAMES = 100, 200
+
 #: Bits as plain numbers: IntFlag arithmetic costs a microsecond, and this runs once a packet.
 _FIN, _SYN, _RST, _ACK = (int(flag) for flag in (TcpFlags.FIN, TcpFlags.SYN, TcpFlags.RST, TcpFlags.ACK))
 
@@ -24,14 +29,16 @@ class Conversation:
     """One TCP connection, from its first SYN or SYN-ACK on. Times in nanoseconds."""
 
     __slots__ = (
-        "answer_ttl", "asked_ns", "asker", "fate", "initial", "last_ns", "reacted", "reset", "syn", "syn_acks",
-        "syn_ns", "syns", "target", "target_initial", "unheard_syns",
+        "answer_ttl", "asked_ns", "asker", "fate", "frames", "initial", "last_ns", "later", "reacted", "reset", "syn",
+        "syn_acks", "syn_ns", "syns", "target", "target_initial", "unheard_syns",
     )  # fmt: skip
 
     def __init__(self, initial: int, now: int) -> None:
         self.initial, self.asked_ns, self.last_ns, self.syn_ns = initial, now, now, now
         self.syns, self.syn_acks, self.unheard_syns = 0, 0, 0
         self.syn = (0, 0)
+        self.frames: list[int] = []
+        self.later: deque[int] | None = None
         self.fate = Fate.SILENT
         self.answer_ttl = 0
         self.target_initial = 0
@@ -57,6 +64,20 @@ class Conversation:
         if mark and packet.identification:
             return packet.identification != mark
         return packet.ttl > ttl or now - self.syn_ns >= SENT_AGAIN_AFTER
+
+    def keeps(self, number: int) -> None:
+        """A frame of the file is one of its segments; of a long connection the first and the last are remembered."""
+        (self.frames if len(self.frames) < _FIRST_FRAMES else self._last_frames()).append(number)
+
+    def _last_frames(self) -> deque[int]:
+        if self.later is None:
+            self.later = deque(maxlen=_LAST_FRAMES)
+        return self.later
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The frames that show its course."""
+        return (*self.frames, *(self.later or ()))
 
     def asks(self, packet: Packet, now: int) -> None:
         """The SYN, for the first time or again."""

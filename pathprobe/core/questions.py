@@ -39,7 +39,7 @@ class Question:
     ``expired``: TTLs that ran out; ``silent`` attempts are what is left. ``midway``: conversations whose beginning is
     missing. ``ttls`` of requests, ``reply_ttls`` of the answers. ``unheard``: source port and sequence of SYNs whose
     answer nobody reacted to. ``ports`` of a traceroute that took a new one with every probe.
-    ``refusal``: the first.
+    ``refusal``: the first. ``shown``: source port, sequence and frames of the first connection of each course.
     """
 
     key: Key
@@ -57,6 +57,7 @@ class Question:
     reply_ttls: set[int] = field(default_factory=set)
     kept: list[Sighting] = field(default_factory=list)
     courses: dict[Course, tuple[int, Told]] = field(default_factory=dict)
+    shown: dict[Course, tuple[int, int, tuple[int, ...]]] = field(default_factory=dict)
     unheard: set[tuple[int, int]] = field(default_factory=set)
     ports: tuple[int, ...] = ()
     refusal: Sighting | None = None
@@ -101,5 +102,7 @@ class Question:
         count, first = self.courses.get(told.course, (0, told))
         if conversation.fate is Fate.ANSWERED:
             self.courses[told.course] = (count + 1, first)
+        if told.course is not Course.FINE:
+            self.shown.setdefault(told.course, (source_port, conversation.initial, conversation.numbers))
         if told.course is Course.UNHEARD:
             self.unheard.add((source_port, conversation.initial))

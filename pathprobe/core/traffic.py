@@ -154,6 +154,7 @@ class Traffic:
             # Steps of one flow are out at the same time, each with a sequence number of its own.
             conversation = self._acknowledged(question, segment) or conversation
         question.last_ns = one.time_ns
+        conversation.keeps(one.number)
         if conversation.takes(packet, segment, from_asker=from_asker, now=one.time_ns):
             question.is_answered(one)
 
@@ -166,6 +167,7 @@ class Traffic:
         if known and known[1].initial == segment.sequence:
             question, conversation = known
             if conversation.is_asked_again(one.packet, now):
+                conversation.keeps(one.number)
                 conversation.asks(one.packet, now)
                 question.asks(one)
             return
@@ -177,6 +179,7 @@ class Traffic:
         if len(segment.options) < _OPTIONS_OF_A_STACK:
             self.hosts[ends.source].crafts = True
         conversation = Conversation(segment.sequence, now)
+        conversation.keeps(one.number)
         conversation.asks(one.packet, now)
         self._connections[ends] = found, conversation
         self._by_sequence[segment.sequence] = found, conversation

@@ -93,7 +93,20 @@ def in_full(witness: Witness) -> Result:
     )
     verdict = uneven(_proved(result.verdict, retold.evidence), retold.evidence)
     verdict = _completed(verdict, witness, tuple(_trace(question, retold)))
-    return replace(result, frames=retold.frames, verdict=verdict, counted=_counted(question))
+    verdict, frames = _shown(question, retold, verdict)
+    return replace(result, frames=frames, verdict=verdict, counted=_counted(question))
+
+
+def _shown(question: Question, retold: Retold, verdict: Verdict) -> tuple[Verdict, dict[int, tuple[int, ...]]]:
+    """With the whole connection as proof of its course, beside the SYN that began it."""
+    frames, proofs = dict(retold.frames), {}
+    begun = {(seen.probe.flow.source_port, seen.probe.token): seen.probe.id for seen in retold.evidence.tests}
+    for course, (source_port, sequence, numbers) in question.shown.items():
+        if probe := begun.get((source_port, sequence)):
+            proofs[_claim(question.courses[course][1])] = (probe,)
+            frames[probe] = tuple(sorted({*frames.get(probe, ()), *numbers}))
+    reasons = (replace(one, probes=proofs.get(one.claim, one.probes)) for one in verdict.reasons)
+    return replace(verdict, reasons=tuple(reasons)), frames
 
 
 def _proved(verdict: Verdict, evidence: Evidence) -> Verdict:

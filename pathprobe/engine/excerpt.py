@@ -15,7 +15,7 @@ from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Match
 from pathprobe.core.outcomes import Reply
-from pathprobe.core.packets import Malformed
+from pathprobe.core.packets import Malformed, Packet, Tcp, TcpFlags
 from pathprobe.core.report import Report, Result
 from pathprobe.engine.notes import read_note
 from pathprobe.engine.recorder import Words
@@ -101,7 +101,14 @@ def _told(octets: bytes, uses: Sequence[_Use], words: Words) -> tuple[bool, list
     packet = dissect(octets)
     source = None if isinstance(packet, Malformed) else packet.source
     outgoing = any(source == use.result.source for use in uses)
+    if not isinstance(packet, Malformed) and _goes_on(packet):
+        return outgoing, [words.connection(use.seen) for use in uses]
     return outgoing, [_comment(use.seen, words, outgoing=outgoing) for use in uses]
+
+
+def _goes_on(packet: Packet) -> bool:
+    """A segment of a connection that stands: neither a SYN nor a reset."""
+    return isinstance(packet.body, Tcp) and not packet.body.flags & (TcpFlags.SYN | TcpFlags.RST)
 
 
 def _comment(seen: Observation, words: Words, *, outgoing: bool) -> str:

@@ -38,6 +38,7 @@ class Words:
     answer: Callable[[Match], str]
     farewell: Callable[[Farewell], str]
     section: Callable[[Result], str]
+    connection: Callable[[Observation], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,11 @@ def farewell_comment(farewell: Farewell) -> str:
     return f"we end what probe {number} left half open, for this host's own TCP did not react to the SYN-ACK"
 
 
+def connection_comment(seen: Observation) -> str:
+    """To which probe a segment belongs that comes after the handshake."""
+    return f"of the connection that probe {seen.probe.id} began"
+
+
 def section_comment(result: Result) -> str:
     """The verdict, as it stands at the head of the capture."""
     return f"{summary(result)} (sure: {sureness(result.verdict.confidence)})"

@@ -447,3 +447,15 @@ def test_packets_of_all_sorts_in_any_order_raise_nothing(seed: int) -> None:
             assert summary(result).endswith(".")
             assert all(claim(one).endswith(".") for one in result.verdict.reasons)
             assert all(next_steps(result))
+
+
+def test_a_connection_that_fails_is_shown_with_all_its_frames() -> None:
+    capture = Capture()
+    capture.handshake()
+    for wait in (0.3, 0.6, 1.2):
+        capture.says(PUSH | ACK, size=1448)
+        capture.passes(wait)
+    (result,) = results_of(capture.seen)
+    (reason,) = (one for one in result.verdict.reasons if one.claim is Claim.LARGE_STALLED)
+    (probe,) = reason.probes
+    assert result.frames[probe] == tuple(range(1, 7))
