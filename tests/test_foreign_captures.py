@@ -1,4 +1,4 @@
-"""What a person can tell from other tools' traffic, ``analyze`` tells too: every fixture of captures/foreign."""
+"""Other tools' captures, of one end and of both, give what a person can tell from them."""
 
 from __future__ import annotations
 
@@ -7,55 +7,54 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from pathprobe.core.report import Claim, Result
-from pathprobe.core.urgency import trouble_of
-from pathprobe.engine.foreign import witness
-from pathprobe.output.json import document
-from tests.output.reports import report
+from pathprobe.commands import main
 
-FOREIGN = Path(__file__).parent.parent / "captures" / "foreign"
-FIXTURES = sorted(path.parent for path in FOREIGN.glob("*/expected.json"))
+CAPTURES = Path(__file__).parent.parent / "captures"
+FOLDERS = sorted(path.parent for kind in ("foreign", "pairs") for path in (CAPTURES / kind).glob("*/expected.json"))
 
-#: What an expectation calls the way a connection went on.
-AFTERWARDS: dict[str, frozenset[Claim | None]] = {
-    "answered": frozenset({None}),
-    "unanswered": frozenset({Claim.REQUEST_UNANSWERED}),
-    "stalled": frozenset({Claim.STALLED, Claim.LARGE_STALLED, Claim.CUT}),
-    "reset": frozenset({Claim.RESET_MIDWAY, Claim.RESET_BY_BOX}),
+#: How an accepted connection went on -> the kinds of reasons of which one says so.
+AFTERWARDS = {
+    "answered": set[str](),
+    "unanswered": {"request-unanswered"},
+    "stalled": {"stalled", "large-stalled"},
+    "reset": {"reset-by-box", "reset-midway", "broken-off"},
 }
-
-#: Fields of an expectation that are not fields of a verdict.
-_OTHER = ("target", "afterwards", "changed")
+TROUBLES = set[str]().union(*AFTERWARDS.values())
 
 
-def about(results: tuple[Result, ...], target: dict[str, Any]) -> Result:
-    wanted = target["address"], target["port"], target["protocol"]
-    (found,) = (one for one in results if (one.target.address, one.target.port, str(one.target.protocol)) == wanted)
-    return found
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_capture_of_other_tools_gives_what_a_person_can_tell(folder: Path) -> None:
+    expected = json.loads((folder / "expected.json").read_text())
+    captures = [str(folder / name) for name in expected["listened"]]
+    shown = CliRunner().invoke(main, ["analyze", *captures, "--json"])
+    results = {_asked(result): result for result in json.loads(shown.stdout)["results"]}
+    assert results.keys() == {_asked(question) for question in expected["questions"]}
+    for question in expected["questions"]:
+        told = _told(results[_asked(question)])
+        fields = {name: value for name, value in question.items() if name not in ("target", "afterwards", "changed")}
+        assert {name: told[name] for name in fields} == fields
+        if "changed" in question:
+            assert sorted(told["changed"]) == sorted(question["changed"])
+        if "afterwards" in question:
+            wanted = AFTERWARDS[question["afterwards"]]
+            assert bool(told["kinds"] & wanted) == bool(wanted)
+            assert not told["kinds"] & (TROUBLES - wanted)
 
 
-def told_of(result: Result) -> dict[str, Any]:
-    (entry,) = document(report(result))["results"]
-    return {**entry, **entry["location"]}
+def _asked(entry: dict[str, Any]) -> tuple[str, int | None, str]:
+    target = entry["target"]
+    return target["address"], target["port"], target["protocol"]
 
 
-@pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
-def test_a_capture_of_another_tool_gives_what_a_person_can_tell_from_it(folder: Path) -> None:
-    expected = json.loads((folder / "expected.json").read_text("utf-8"))
-    for file in expected["listened"]:
-        results = witness(folder / file).results
-        for question in expected["questions"]:
-            result = about(results, question["target"])
-            told = told_of(result)
-            judged = {name: value for name, value in question.items() if name not in _OTHER}
-            assert {name: _as_far_as(told[name], value) for name, value in judged.items()} == judged
-            if afterwards := question.get("afterwards"):
-                assert trouble_of(result) in AFTERWARDS[afterwards]
-
-
-def _as_far_as(told: Any, expected: Any) -> Any:
-    """Of a place the fields that are judged: how a box gave itself away is not."""
-    if isinstance(told, dict) and isinstance(expected, dict):
-        return {name: told.get(name) for name in expected}
-    return told
+def _told(result: dict[str, Any]) -> dict[str, Any]:
+    location = dict(result["location"])
+    if location["device"]:
+        location["device"] = {name: location["device"][name] for name in ("ttl", "address")}
+    kinds = {reason["kind"] for reason in result["reasons"]}
+    changed = {box["what"] for box in result["middleboxes"]}
+    return {**{name: result[name] for name in ("state", "mechanism", "distance")}, **location} | {
+        "kinds": kinds,
+        "changed": changed,
+    }
