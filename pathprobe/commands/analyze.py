@@ -44,7 +44,8 @@ def analyze(
     8 several that differ; 1 no capture or no question in it, 2 wrong command line.
     """
     from pathprobe.commands.captured import BadNarrowing, report_of, wanted_of
-    from pathprobe.commands.probe import fail, finish
+    from pathprobe.commands.ending import fail
+    from pathprobe.commands.probe import finish
     from pathprobe.engine.offline import NotOurs
 
     try:

@@ -14,7 +14,7 @@ import click
 from pathprobe.commands import status
 
 if TYPE_CHECKING:
-    from pathprobe.core.reported import Account
+    from pathprobe.core.comparison.reported import Account
 
 #: The report's name in a ticket, which is a folder or a zip archive.
 _IN_A_TICKET = "report.json"
@@ -41,8 +41,8 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     Exit status: 0 no difference, 8 they differ, or asked about other targets;
     1 could not do the job, 2 wrong command line.
     """
-    from pathprobe.commands.probe import fail
-    from pathprobe.core.comparison import compare
+    from pathprobe.commands.ending import fail
+    from pathprobe.core.comparison.changes import compare
     from pathprobe.output import comparison, comparison_json
 
     try:
@@ -58,7 +58,7 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
 
 def account_of(path: Path) -> Account:
     """What a report, a ticket or a capture says. Raises CannotRead, OSError."""
-    from pathprobe.core.reported import NotAReport, read_report
+    from pathprobe.core.comparison.reported import NotAReport, read_report
 
     text = _report_text(path)
     try:

@@ -15,9 +15,9 @@ import click
 import netifaces
 
 from pathprobe import __version__
+from pathprobe.core.redaction.command import told_command
 from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
-from pathprobe.core.told_command import told_command
 from pathprobe.engine.diagnose import Options, diagnose, other_way, require_one_host
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.raw import require_privileges

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from pathprobe.commands import status, ticket
+from pathprobe.commands.ending import fail
 from pathprobe.commands.ticket import Ticket
 from pathprobe.engine.ticket_place import CannotPlace
 
@@ -190,9 +191,3 @@ def rendered(report: Report, *, as_json: bool) -> str:
     from pathprobe.output import table
 
     return table.render(report, colour=sys.stdout.isatty())
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """One clear line on stderr, and out."""
-    click.echo(f"pathprobe: {message}", err=True)
-    sys.exit(code)

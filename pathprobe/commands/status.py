@@ -24,8 +24,9 @@ _OF_STATE = {
 
 
 def of(report: Report) -> int:
-    """The status of a finished or interrupted run."""
-    if not report.complete:
+    """The status of a finished or interrupted run; that of the verdict where only a capture file is cut."""
+    is_cut = report.file is not None and report.file.cut is not None
+    if not report.complete and not is_cut:
         return INTERRUPTED
     statuses = {_OF_STATE[result.verdict.state] for result in report.results}
     return statuses.pop() if len(statuses) == 1 else MIXED

@@ -18,7 +18,7 @@ from pathprobe.commands import status
 from pathprobe.engine.ticket_place import CannotPlace, TicketPlace
 
 if TYPE_CHECKING:
-    from pathprobe.core.redaction import Pseudonyms
+    from pathprobe.core.redaction.pseudonyms import Pseudonyms
     from pathprobe.core.report import Report, Target
 
 
@@ -120,7 +120,7 @@ def _place(path: Path, write: Path | None) -> TicketPlace:
 
 
 def _files(report: Report, evidence: bytes, routes: Sequence[str], *, redact: bool) -> dict[str, bytes]:
-    from pathprobe.core.told_command import told_command
+    from pathprobe.core.redaction.command import told_command
     from pathprobe.engine.exhibits import exhibits
     from pathprobe.engine.surroundings import surroundings
     from pathprobe.output.ticket import files
@@ -133,9 +133,9 @@ def _files(report: Report, evidence: bytes, routes: Sequence[str], *, redact: bo
 
 def _redacted(report: Report, evidence: bytes, routes: Sequence[str]) -> dict[str, bytes]:
     """The same with pseudonyms, whose key is thrown away."""
-    from pathprobe.core.redacted_report import redacted
-    from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
-    from pathprobe.core.told_command import told_command
+    from pathprobe.core.redaction.command import told_command
+    from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
+    from pathprobe.core.redaction.report import redacted
     from pathprobe.engine.exhibits import exhibits
     from pathprobe.engine.redacted_capture import redacted_capture
     from pathprobe.engine.surroundings import surroundings
@@ -156,7 +156,7 @@ def _redacted(report: Report, evidence: bytes, routes: Sequence[str]) -> dict[st
 
 
 def _told_again(comment: str, pseudonyms: Pseudonyms) -> str:
-    from pathprobe.core.told_command import told_command
+    from pathprobe.core.redaction.command import told_command
 
     try:
         words = shlex.split(comment.partition("\n")[0])
@@ -166,6 +166,6 @@ def _told_again(comment: str, pseudonyms: Pseudonyms) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    from pathprobe.commands.probe import fail
+    from pathprobe.commands.ending import fail
 
     fail(message, code)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pathprobe.commands import status
-from pathprobe.commands.probe import fail
+from pathprobe.commands.ending import fail
 from pathprobe.core.report import Report, Vantage
 from pathprobe.engine.two_ended import NothingInCommon, analyze
 from pathprobe.wire.captures import NotACapture

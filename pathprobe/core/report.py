@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pathprobe.core.both_ends import BothEnds
+from pathprobe.core.ends.both_ends import BothEnds
 from pathprobe.core.evidence import Observation
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.packets import InterfaceInfo, MplsLabel

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
-from pathprobe.core.plain import Around
 from pathprobe.core.probes import Kind
-from pathprobe.core.questions import ARRIVES, Key, Question
 from pathprobe.core.report import Result, Watched
-from pathprobe.core.retold import SAME_TIME
 from pathprobe.core.sightings import FileSummary, Sighting
-from pathprobe.core.standpoint import Witness
-from pathprobe.core.traffic import Traffic
-from pathprobe.core.urgency import is_told_in_full, urgency
-from pathprobe.core.vantage import standing
-from pathprobe.core.witnessed import in_full, in_short
+from pathprobe.core.witness.plain import Around
+from pathprobe.core.witness.questions import ARRIVES, Key, Question
+from pathprobe.core.witness.retold import SAME_TIME
+from pathprobe.core.witness.standpoint import Witness
+from pathprobe.core.witness.traffic import Traffic
+from pathprobe.core.witness.urgency import is_told_in_full, urgency
+from pathprobe.core.witness.vantage import standing
+from pathprobe.core.witness.witnessed import in_full, in_short
 from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.sightings import open_sightings
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from pathprobe.core.probes import Kind
-from pathprobe.core.redaction import Pseudonyms
+from pathprobe.core.redaction.pseudonyms import Pseudonyms
 from pathprobe.engine.notes import Asked, Asking, KeptBack, Note, read_note
 from pathprobe.wire.blanking import adjusted
 from pathprobe.wire.captured import CapturedPacket, FileFacts

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pathprobe.core.ends import Conversation, conversations
-from pathprobe.core.joining import join
+from pathprobe.core.ends.conversations import Conversation, conversations
+from pathprobe.core.ends.joining import join
+from pathprobe.core.ends.running import Watch
+from pathprobe.core.ends.two_ended import judge
+from pathprobe.core.ends.which_end import are_swapped
 from pathprobe.core.report import Result
-from pathprobe.core.running import Watch
 from pathprobe.core.sightings import FileSummary, Sighting
-from pathprobe.core.two_ended import judge
-from pathprobe.core.which_end import are_swapped
 from pathprobe.engine.notes import Asked, read_note
 from pathprobe.engine.sightings import open_sightings
 from pathprobe.wire.captures import NotACapture

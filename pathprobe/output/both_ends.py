@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathprobe.core.both_ends import BothEnds
-from pathprobe.core.clocks import Clocks, Delays
-from pathprobe.core.fates import Fate
-from pathprobe.core.lost_octets import LostData
+from pathprobe.core.ends.both_ends import BothEnds
+from pathprobe.core.ends.clocks import Clocks, Delays
+from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.probes import Flow, Kind
 from pathprobe.core.report import Result, State
 

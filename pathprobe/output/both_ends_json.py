@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pathprobe.core.both_ends import BothEnds
-from pathprobe.core.changes_on_the_way import Changed
-from pathprobe.core.clocks import Clocks, Delays
-from pathprobe.core.lost_octets import LostData
+from pathprobe.core.ends.both_ends import BothEnds
+from pathprobe.core.ends.changes import Changed
+from pathprobe.core.ends.clocks import Clocks, Delays
+from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.probes import Flow
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pathprobe.core.comparison import ASPECTS, Aspect, Change, Comparison, Pair, What
-from pathprobe.core.place_comparison import Relation
+from pathprobe.core.comparison.changes import ASPECTS, Aspect, Change, Comparison, Pair, What
+from pathprobe.core.comparison.places import Relation
+from pathprobe.core.comparison.reported import Finding
 from pathprobe.core.report import Hop, Location, Middlebox
-from pathprobe.core.reported import Finding
 from pathprobe.output.two_hosts import from_two_hosts, way_lines
 from pathprobe.output.wording import place
 

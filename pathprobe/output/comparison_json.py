@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pathprobe import __version__
-from pathprobe.core.comparison import ASPECTS, Change, Comparison, Pair
+from pathprobe.core.comparison.changes import ASPECTS, Change, Comparison, Pair
+from pathprobe.core.comparison.reported import Account, Finding
+from pathprobe.core.comparison.ways import Ways
 from pathprobe.core.report import Device, Hop, Location, Middlebox, Target
-from pathprobe.core.reported import Account, Finding
-from pathprobe.core.ways import Ways
 from pathprobe.output.comparison import Names, conclusion, first_line, sentence
 
 SCHEMA = "pathprobe-diff/1"

@@ -11,7 +11,7 @@ from collections import Counter
 from tabulate import tabulate
 
 from pathprobe.core.report import Report, Result, Watched
-from pathprobe.core.urgency import is_told_in_full
+from pathprobe.core.witness.urgency import is_told_in_full
 from pathprobe.output import wording
 
 #: Lines of the table: more is for programs (--json), or for a narrower question.

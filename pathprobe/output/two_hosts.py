@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathprobe.core.comparison import Pair, What
+from pathprobe.core.comparison.changes import Pair, What
+from pathprobe.core.comparison.reported import Finding
+from pathprobe.core.comparison.ways import STOPPED, Side, Ways
 from pathprobe.core.report import Hop
-from pathprobe.core.reported import Finding
-from pathprobe.core.ways import STOPPED, Side, Ways
 from pathprobe.output.wording import place
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pathprobe.core.report import Claim, Direction, Fact, Location, Reason, Result, Where
-from pathprobe.core.urgency import trouble_of
+from pathprobe.core.witness.urgency import trouble_of
 
 SENTENCES: dict[Claim, str] = {
     Claim.STALLED: "In {connections} a segment of {size} octets from {sender} was sent {tries} times in {seconds} s and"

@@ -15,7 +15,7 @@ import struct
 
 from pathprobe.core.icmp import ERROR_TYPES
 from pathprobe.core.packets import Protocol
-from pathprobe.core.redaction import Pseudonyms
+from pathprobe.core.redaction.pseudonyms import Pseudonyms
 from pathprobe.wire.blanking import blanked, mend_checksum
 from pathprobe.wire.craft import ECHO_TEXT
 from pathprobe.wire.extensions import find_extension

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from pathprobe.core.redaction import Pseudonyms
+from pathprobe.core.redaction.pseudonyms import Pseudonyms
 from pathprobe.wire.blanking import mend_checksum
 
 _HEADER, _OBJECT = 4, 4

@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 
 from pathprobe.commands import main
 from pathprobe.commands.diff import account_of
-from pathprobe.core.comparison import compare
-from pathprobe.core.reported import Account, read_report
+from pathprobe.core.comparison.changes import compare
+from pathprobe.core.comparison.reported import Account, read_report
 from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.output.json import document as json_document
-from tests.core.mirrors import mirrored
-from tests.core.reporting import document, result
+from tests.core.comparison.mirrors import mirrored
+from tests.core.comparison.reporting import document, result
 from tests.output.reports import report
 
 CAPTURES = Path(__file__).parents[2] / "captures"

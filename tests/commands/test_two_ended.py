@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pathprobe.commands import main
-from tests.core.two_ends import Network, syn
+from tests.core.ends.two_ends import Network, syn
 from tests.engine.test_two_ended import files, lost_answer
 
 

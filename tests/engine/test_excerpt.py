@@ -11,7 +11,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import PcapWriter
 
 from pathprobe.commands.live import WORDS
-from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
 from pathprobe.core.report import Report
 from pathprobe.engine.excerpt import evidence_of
 from pathprobe.engine.redacted_capture import redacted_capture

@@ -10,13 +10,13 @@ from random import Random
 import pytest
 
 from pathprobe.core.packets import IcmpError
-from pathprobe.core.plain import Around, is_plain, plain_verdict
 from pathprobe.core.report import Claim, Direction, Mechanism, Result, State, Where
-from pathprobe.core.retold import retell
 from pathprobe.core.sightings import Sighting
-from pathprobe.core.traffic import Traffic
-from pathprobe.core.urgency import trouble_of
 from pathprobe.core.verdict import conclude
+from pathprobe.core.witness.plain import Around, is_plain, plain_verdict
+from pathprobe.core.witness.retold import retell
+from pathprobe.core.witness.traffic import Traffic
+from pathprobe.core.witness.urgency import trouble_of
 from pathprobe.engine.foreign import Wanted, network_of, results_of
 from pathprobe.engine.sightings import open_sightings
 from pathprobe.lab.ask import differences
@@ -24,7 +24,7 @@ from pathprobe.output.advice import next_steps
 from pathprobe.output.claims import claim
 from pathprobe.output.wording import summary
 from tests.core.factories import ME, THERE, router
-from tests.core.traffic import ACK, FIN, PUSH, RST, SYN, Capture
+from tests.core.witness.traffic import ACK, FIN, PUSH, RST, SYN, Capture
 from tests.engine.runs import run
 
 #: One of each way to end, and those where others' probes are hard to tell apart.

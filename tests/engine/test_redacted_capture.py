@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pathprobe.core.packets import Packet
-from pathprobe.core.redacted_report import redacted
-from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.report import redacted
 from pathprobe.core.report import Report, Vantage
 from pathprobe.engine.diagnose import Options
 from pathprobe.engine.exhibits import exhibits

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.core.fates import Fate
+from pathprobe.core.ends.fates import Fate
 from pathprobe.core.packets import Packet
 from pathprobe.core.report import Where
 from pathprobe.core.sightings import Sighting
 from pathprobe.engine.two_ended import NothingInCommon, analyze
 from pathprobe.wire.captures import NotACapture
 from pathprobe.wire.pcapng import Writer
-from tests.core.two_ends import CLIENT, SECOND, Network, answer_to, syn
+from tests.core.ends.two_ends import CLIENT, SECOND, Network, answer_to, syn
 
 
 def octets_of(packet: Packet) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
 from pathprobe.engine.redacted_capture import redacted_capture
 from pathprobe.output.verify import display_filter, frame_filter
 from tests.engine.runs import run

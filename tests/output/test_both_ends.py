@@ -7,7 +7,7 @@ from typing import Any
 from pathprobe.core.report import Result
 from pathprobe.output import json, table
 from pathprobe.output.wording import summary
-from tests.core.two_ends import SECOND, Network, answer_to, source_nat, syn
+from tests.core.ends.two_ends import SECOND, Network, answer_to, source_nat, syn
 from tests.output.reports import report
 
 

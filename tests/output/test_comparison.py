@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pathprobe.core.comparison import compare
-from pathprobe.core.reported import NotAReport, read_report
+from pathprobe.core.comparison.changes import compare
+from pathprobe.core.comparison.reported import NotAReport, read_report
 from pathprobe.output.comparison import Names, render
 from pathprobe.output.comparison_json import document
-from tests.core.reporting import TARGET, WAY, account, box, result
-from tests.core.reporting import document as report_document
+from tests.core.comparison.reporting import TARGET, WAY, account, box, result
+from tests.core.comparison.reporting import document as report_document
 
 NAMES = Names(a="a.json", b="b.json")
 DROP = {"last_good": 2, "first_bad": 3, "direction": "forward"}

@@ -19,7 +19,7 @@ from pathprobe.core.report import (
     Verdict,
     Where,
 )
-from pathprobe.core.urgency import trouble_of
+from pathprobe.core.witness.urgency import trouble_of
 from pathprobe.output.advice import next_steps
 from pathprobe.output.wording import finding, summary
 from tests.output.reports import result

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from pathprobe.core.exhibits import Exhibit
-from pathprobe.core.redacted_report import redacted
-from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.report import redacted
 from pathprobe.core.report import Report
 from pathprobe.engine.exhibits import exhibits
 from pathprobe.engine.redacted_capture import redacted_capture

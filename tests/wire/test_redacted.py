@@ -24,7 +24,7 @@ from scapy.packet import Raw
 from pathprobe.core.packets import IcmpError, InterfaceInfo, Packet, Tcp, Udp
 from pathprobe.core.probes import Flow, Kind, Probe, Role
 from pathprobe.core.quotes import Change, compare
-from pathprobe.core.redaction import KEY_SIZE, Pseudonyms
+from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
 from pathprobe.wire.craft import Crafter
 from pathprobe.wire.dissect import dissect
 from pathprobe.wire.payloads import Payload, payload_for

@@ -1,0 +1,1 @@
+"""What do two captures of one conversation, one of each end, say together?"""
