@@ -110,11 +110,21 @@ def _tries(now: Situation, walks: Walks, flows: int) -> Iterator[Pause]:
     yield from (Pause(seen.sent + now.evidence.window) for seen in out)
     busy = {seen.probe.flow.source_port for seen in out}
     room = MOST_AT_ONCE - len(out)
+    fellows = _fellows(now, walks)
     for number in range(flows):
         walk = known.get(number)
         if room > 0 and (walk is None or (walk.source_port not in busy and _is_worth_a_try(walks, walk))):
             room -= 1
             yield Pause(now.now, (now.test(FULL_TTL, flow=number),))
+            if walk and room > 0 and (fellow := next(fellows, None)):
+                room -= 1
+                yield Pause(now.now, (now.test(FULL_TTL, flow=fellow.number),))
+
+
+def _fellows(now: Situation, walks: Walks) -> Iterator[Walk]:
+    """Flows that live, to be asked beside those that are silent: only a second answer on one tells of loss."""
+    free = [walk for walk in walks.living if not any(_is_out(now, seen) for seen in walk.directs)]
+    return iter(sorted(free, key=lambda walk: len(walk.directs)))
 
 
 def _is_out(now: Situation, seen: Observation) -> bool:

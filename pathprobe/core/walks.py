@@ -133,14 +133,16 @@ class Walks:
 
         Rather too high (two losses and two passes are added: Agresti and Coull, 1998; where losses were seen, the
         highest rate that they may come from): a run of luck must not turn the one flow that had none into a dead one.
+        The first answer on a flow says that it lives, and nothing about loss: flows that had none are not among them.
         """
         evidence = self.evidence
         directs = [seen for seen in evidence.controls if seen.probe.is_direct]
         working = {seen.probe.flow.label for seen in directs if evidence.passes(seen)}
         trials = [seen for seen in directs if seen.probe.flow.label in working]
         far = self.distance or FULL_TTL
-        trials += [*self.others_living, *(seen for walk in self.living for seen in walk.seen if seen.probe.ttl >= far)]
-        lost, passed = sum(map(evidence.is_silent, trials)), sum(map(evidence.passes, trials))
+        trials += [seen for walk in self.living for seen in walk.seen if seen.probe.ttl >= far]
+        lost = sum(map(evidence.is_silent, trials))
+        passed = sum(map(evidence.passes, trials)) - len(self.living)
         return most_likely_at_most(lost, lost + passed) if lost else 2 / (passed + 4)
 
     @cached_property

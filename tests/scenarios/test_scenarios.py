@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from pathprobe.core.session import MOST_PER_FLOW
+from pathprobe.engine.offline import analyze
 from pathprobe.lab import catalogue
 from pathprobe.lab.ask import ask_live, ask_simulated, differences, observed
 from pathprobe.lab.judge import judge
 from pathprobe.lab.network import Lab
+from tests.engine.runs import recorder
 
 SEEDS = range(3)
 
@@ -32,10 +37,15 @@ def steady() -> list[str]:
 @pytest.mark.lab
 @pytest.mark.usefixtures("lab_host")
 @pytest.mark.parametrize("name", steady())
-def test_the_real_network_gives_the_right_verdict_within_the_budget(name: str) -> None:
+def test_the_real_network_gives_the_right_verdict_within_the_budget(name: str, tmp_path: Path) -> None:
+    capture = recorder(tmp_path / "capture.pcapng")
     with Lab(catalogue.load(name)) as lab:
-        result = ask_live(lab)
+        result = ask_live(lab, recorder=capture)
+    capture.finish((result,))
     assert differences(lab.scenario, result) == ()
+    (analyzed,) = analyze(capture.path)
+    # What this host itself tells, beside the packets, only the live run knows.
+    assert replace(analyzed.verdict, reasons=()) == replace(result.verdict, reasons=())
     if lab.scenario.is_simulable:
         assert observed(result.verdict) == observed(ask_simulated(lab.scenario).verdict)
     assert len(result.observations) < BUDGET + MOST_PER_FLOW * (lab.scenario.flows - 1)
