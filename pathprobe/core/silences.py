@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathprobe.core.evidence import Evidence, Observation
 from pathprobe.core.outcomes import TimeExceeded
-from pathprobe.core.probes import Flow, Role
+from pathprobe.core.probes import FULL_TTL, Flow, Kind, Role
 from pathprobe.core.reasons import reason
 from pathprobe.core.report import Claim, Reason
 
@@ -54,14 +54,16 @@ def _reach(evidence: Evidence, flow: Flow) -> int:
 
 
 def _lossy(evidence: Evidence) -> tuple[Reason, ...]:
-    """Controls of a kind that gets to the target, and did not each time."""
-    if evidence.distance is None:
-        return ()
-    bound = [seen for seen in evidence.controls if seen.probe.ttl >= (evidence.distance or 0)]
+    """Controls of a kind that gets to the target, or pings where they are the question, and did not each time."""
+    pings = tuple(seen for seen in evidence.tests if seen.probe.flow.kind is Kind.ECHO)
+    alike = evidence.controls if evidence.distance is not None else pings
+    distance = min((seen.probe.ttl for seen in alike if evidence.passes(seen)), default=FULL_TTL)
+    bound = [seen for seen in alike if seen.probe.ttl >= distance]
     working = {seen.probe.flow.label for seen in bound if evidence.passes(seen)}
     sent = [seen for seen in bound if seen.probe.flow.label in working]
     lost = tuple(seen for seen in sent if evidence.is_silent(seen))
-    return (reason(Claim.LOSS, lost, sent=len(sent)),) if lost else ()
+    what = "control probes" if alike is evidence.controls else "echo requests"
+    return (reason(Claim.LOSS, lost, sent=len(sent), what=what),) if lost else ()
 
 
 def _about_hops(claim: Claim, seen: tuple[Observation, ...], **facts: int) -> tuple[Reason, ...]:

@@ -33,7 +33,7 @@ _CLAIMS = {
     Claim.SILENT_HOPS: "{the_hops} answered nobody; packets pass all the same.",
     Claim.SPARING_HOPS: "{the_hops} answered {answered} of {asked} probes that ended there, and all that go farther"
     " arrive: routers limit their ICMP, nothing is lost.",
-    Claim.LOSS: "Packets get lost on the way: {count} of {sent} control probes to the target drew no answer.",
+    Claim.LOSS: "Packets get lost on the way: {count} of {sent} {what} to the target drew no answer.",
     Claim.EARLY_ANSWER: "{probes} drew the answer from TTL {ttl} on; the target is {distance} hops away and cannot be"
     " reached with that.",
     Claim.NEARER_REPLY: "The answer came back over {hops_back}, judging by its TTL; the target's own answers ({kinds})"

@@ -17,6 +17,7 @@ from tests.core.factories import (
     evidence,
     expired,
     other,
+    ping,
     reset,
     silent,
     steps,
@@ -51,6 +52,12 @@ def test_a_silence_is_explained_by_what_else_was_seen(
 ) -> None:
     told = explain_silences(evidence(*seen, *clear_echo(), other(FULL, reset())))
     assert [(one.claim, one.facts.get("hops")) for one in told] == right
+
+
+def test_pings_that_are_the_question_tell_of_loss_themselves() -> None:
+    pings = [*steps(ping, 3), ping(2, silent()), ping(DISTANCE, answered()), ping(DISTANCE, silent())]
+    (told,) = explain_silences(evidence(*pings))
+    assert (told.claim, told.facts) == (Claim.LOSS, {"count": 1, "sent": 2, "what": "echo requests"} | told.facts)
 
 
 def test_a_hop_that_never_answers_is_mute() -> None:

@@ -459,3 +459,13 @@ def test_a_connection_that_fails_is_shown_with_all_its_frames() -> None:
     (reason,) = (one for one in result.verdict.reasons if one.claim is Claim.LARGE_STALLED)
     (probe,) = reason.probes
     assert result.frames[probe] == tuple(range(1, 7))
+
+
+def test_a_ping_s_hops_are_known_where_the_capture_cut_what_routers_quote() -> None:
+    capture = Capture()
+    for hop in (1, 2, 3):
+        capture.error(capture.ping(hop, ttl=hop), hop=hop, cut=True)
+    capture.ping(4, ttl=4)
+    capture.pong(4)
+    (result,) = results_of(capture.seen)
+    assert [hop.address for hop in result.hops] == [*(router(hop) for hop in (1, 2, 3)), THERE]

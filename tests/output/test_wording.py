@@ -29,6 +29,7 @@ from tests.output.reports import report, result, result_of, result_with
 FACTS: dict[str, Fact] = {
     "count": 5,
     "sent": 6,
+    "what": "control probes",
     "service": "tcp/8080",
     "ttl": 61,
     "source": "10.9.2.2",

@@ -30,9 +30,11 @@ class Recurring(Register):
         super().__init__()
         self._by_ports: dict[tuple[Kind, int, int], list[Probe]] = defaultdict(list)
         self._echoes: dict[int, list[Probe]] = defaultdict(list)
+        self._by_number: dict[tuple[Kind, int], list[Probe]] = defaultdict(list)
 
     def add_sent(self, probe: Probe, destination_port: int) -> None:
         """Call this beside ``add``: with the port on the wire."""
+        self._by_number[probe.flow.kind, probe.identification].append(probe)
         if probe.flow.kind is Kind.ECHO:
             self._echoes[probe.token].append(probe)
         else:
@@ -45,13 +47,19 @@ class Recurring(Register):
 
     def quoted(self, quote: Quote) -> Probe | None:
         if quote.word is None:
-            return None
+            return self._numbered(quote)
         kind = _KINDS.get(quote.protocol)
         if kind is None:
             return _identified(self._echoes.get(quote.word, []), quote) or super().quoted(quote)
         sent = self._by_ports.get((kind, quote.first or 0, quote.second or 0), [])
         token = quote.word if kind is Kind.TCP else quote.word & _CHECKSUM
         return _identified([probe for probe in sent if probe.token == token] or sent, quote) or super().quoted(quote)
+
+    def _numbered(self, quote: Quote) -> Probe | None:
+        """The one probe with the quoted IP-ID, where the capture cut the quote behind the IP header."""
+        kind = _KINDS.get(quote.protocol, Kind.ECHO)
+        sent = self._by_number.get((kind, quote.identification), []) if quote.identification else []
+        return sent[0] if len(sent) == 1 else None
 
 
 def _identified(sent: list[Probe], quote: Quote) -> Probe | None:

@@ -294,7 +294,8 @@ class Traffic:
 
     def _error(self, one: Sighting, error: IcmpError, quote: Quote) -> None:
         kind = _KINDS.get(quote.protocol)
-        if kind is None or quote.first is None or quote.second is None:
+        is_cut = quote.first is None or quote.second is None
+        if kind is None or (is_cut and kind is not Kind.ECHO):  # an echo's question is known by the addresses alone
             self.passed_over += 1
             return
         meaning = explain(one.packet.version, error.type, error.code).meaning

@@ -5,6 +5,7 @@ The host that asks is ME with TTL 64, the target THERE, four hops away; ``passes
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pathprobe.core.packets import Body, Echo, EchoKind, IcmpError, Packet, Protocol, Quote, Tcp, TcpFlags, Udp
@@ -112,9 +113,14 @@ class Capture:
         type_: int = 11,
         code: int = 0,
         source: str | None = None,
+        cut: bool = False,
         **more: Any,
     ) -> Packet:
-        body = IcmpError(type=type_, code=code, quote=_quote(about))
+        """``cut``: the capture kept no more of it than the quoted IP header."""
+        quote = _quote(about)
+        if cut:
+            quote = replace(quote, first=None, second=None, word=None)
+        body = IcmpError(type=type_, code=code, quote=quote)
         return self.packet(source or router(hop), ME, 65 - hop, body, 56, **more)
 
 
