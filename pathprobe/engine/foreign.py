@@ -32,6 +32,9 @@ _MOST_IN_FULL = 200
 #: Other questions about the same target that are looked at beside one.
 _MOST_BESIDE = 20
 
+#: Steps at either end of a question for which it is remembered that it was heard.
+_MOST_STEPS = 60
+
 #: Nanoseconds: what was heard of a target is remembered in steps of this length.
 _STEP = SAME_TIME
 
@@ -157,8 +160,8 @@ def _traces_joined(asked: Sequence[Question]) -> list[Question]:
     ttls = {ttl for one in steps for ttl in one.ttls}
     if len(steps) < 2 or len(ttls) < 2 or max(ttls) >= ARRIVES:
         return list(asked)
-    trace = _joined(steps)
-    return [trace, *(one for one in asked if one not in set(steps))]
+    joined = set(steps)
+    return [_joined(steps), *(one for one in asked if one not in joined)]
 
 
 def _joined(steps: Sequence[Question]) -> Question:
@@ -195,7 +198,7 @@ class _Heard:
         self._count = len(questions)
         for one in questions:
             if one.answered or one.reset or one.expired:
-                for step in range(one.first_ns // _STEP, one.last_ns // _STEP + 1):
+                for step in _steps_of(one):
                     self._when[step].add(one.key)
                     self._ways[step] = self._ways.get(step, frozenset()) | one.reply_ttls
 
@@ -204,12 +207,20 @@ class _Heard:
         return [one for one in self._telling if one is not question][:_MOST_BESIDE]
 
     def around(self, question: Question) -> Around:
-        steps = range(question.first_ns // _STEP - 1, question.last_ns // _STEP + 2)
+        asked = range(question.first_ns // _STEP - 1, question.last_ns // _STEP + 2)
+        steps = [step for step in (asked if len(asked) < len(self._when) else list(self._when)) if step in asked]
         keys = [self._when[step] for step in steps if step in self._when]
         ways = frozenset().union(*(self._ways[step] for step in steps if step in self._ways))
         return Around(
             asked=self._count > 1, heard=any(len(one) > (question.key in one) for one in keys), reply_ttls=ways
         )
+
+
+def _steps_of(question: Question) -> Iterator[int]:
+    """When something was heard of a question; of one that went on for long, or whose clock jumped, only the ends."""
+    steps = range(question.first_ns // _STEP, question.last_ns // _STEP + 1)
+    yield from steps[:_MOST_STEPS]
+    yield from steps[max(_MOST_STEPS, len(steps) - _MOST_STEPS) :]
 
 
 def _tells_most(question: Question) -> tuple[bool, bool, int]:

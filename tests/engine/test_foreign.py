@@ -469,3 +469,14 @@ def test_a_ping_s_hops_are_known_where_the_capture_cut_what_routers_quote() -> N
     capture.pong(4)
     (result,) = results_of(capture.seen)
     assert [hop.address for hop in result.hops] == [*(router(hop) for hop in (1, 2, 3)), THERE]
+
+
+def test_a_clock_that_jumps_by_a_century_costs_no_time() -> None:
+    capture = Capture()
+    capture.handshake()
+    capture.passes(3_000_000_000)
+    capture.syn()
+    capture.resets()
+    capture.syn(port=443, source_port=5000)
+    results = results_of(capture.seen)
+    assert {result.target.port for result in results} == {80, 443}
