@@ -35,7 +35,7 @@ _OTHER_KIND = 1 / 4
 LONGEST_PATH = TTL_COINCIDENCE
 
 #: A hop is passed over as the first bad one if mere chance explains this well why it was not seen.
-_LIKELY = 1 / 3
+_LIKELY = 1 / 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,8 @@ def test_an_interval_is_right_wider_or_without_the_truth(
         ({"state": State.UNKNOWN}, WRONG),
         ({"mechanism": Mechanism.REJECT}, WRONG),
         ({"mechanism": None}, WRONG),
+        ({"state": State.OPEN_FILTERED, "mechanism": None}, WIDER),
+        ({"state": State.OPEN_FILTERED}, WIDER),
     ],
 )
 def test_a_distance_may_be_unknown_a_state_and_a_mechanism_may_not(
