@@ -2,8 +2,8 @@
 
 Where packets get lost, a verdict may know less than its scenario's file expects: a wider interval that contains the
 true one, or a place, distance, direction or box of which it says nothing; of a silent UDP port that it is either open
-or filtered, and then of no mechanism. That is honest, and less than right. Another state or mechanism, an interval without the true one in
-it, or a place that is not so, is wrong.
+or filtered, and then of no mechanism. That is honest, and less than right. Another state or mechanism, an interval
+without the true one in it, or a place that is not so, is wrong.
 """
 
 from __future__ import annotations

@@ -127,20 +127,21 @@ def test_tests_count_from_the_first_bad_hop_on_and_controls_of_kinds_that_pass()
         syn(2, expired()),
         syn(3, silent()),  # 3
         syn(3, silent()),  # 4
-        syn(FULL, silent()),  # 5
+        syn(3, silent()),  # 5
+        syn(FULL, silent()),  # 6
         syn(FULL, silent(0.001)),  # too fresh to be silent
         echo(2, silent()),  # before the break
-        echo(3, expired()),  # 8
         echo(3, expired()),  # 9
-        echo(3, silent()),  # 10: a control that died there
-        echo(4, answered()),  # 11
+        echo(3, expired()),  # 10
+        echo(3, silent()),  # 11: a control that died there
+        echo(4, answered()),  # 12
         echo(FULL, rejected(R3)),  # neither passed nor silent
         other(FULL, silent(), port=443),  # a port that is filtered too is no control
-        other(FULL, reset(), port=80),  # 14
+        other(FULL, reset(), port=80),  # 15
     )
     silence = locate_silence(seen)
-    assert [one.probe.id for one in silence.tests] == [3, 4, 5]
-    assert [one.probe.id for one in silence.controls] == [8, 9, 10, 11, 14]
+    assert [one.probe.id for one in silence.tests] == [3, 4, 5, 6]
+    assert [one.probe.id for one in silence.controls] == [9, 10, 11, 12, 15]
 
 
 def test_a_router_that_seldom_answers_is_passed_over_where_the_next_one_shows_more() -> None:
