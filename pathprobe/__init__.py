@@ -4,10 +4,14 @@ A question goes down, an answer comes up:
 
     commands   the command line: parse, call, render, exit
     engine     the pump between a session and a network; recorder, offline analysis
-    output     words, tables, JSON
+    output     words, tables, JSON, Markdown and HTML
     net        ways to reach a network: raw sockets, a simulated one
-    wire       octets <-> facts: craft, dissect, pcapng; the only home of scapy
+    wire       octets <-> facts: craft, dissect, capture files; the only home of scapy
     core       pure: probes, outcomes, strategy, location, verdict
+      witness    what others asked, in a capture of anybody's
+      ends       what two captures of one conversation say together
+      comparison what is different between two reports
+      redaction  what must not leave the house
     lab        real networks in namespaces, with a known fault
 
 ``core.session`` says what to send, ``wire.craft`` makes it, ``net.raw`` sends it; ``wire.dissect`` reads
