@@ -1,15 +1,49 @@
 """How fast may one ask?
 
-Arithmetic only; rates in packets a second.
+Arithmetic only: time comes in as ``now`` in seconds, rates are packets a second.
+
+The rate as a whole is a token bucket's. Left to itself it starts kindly, grows with every answer that comes back, which
+makes it double in each round trip as TCP's slow start does (RFC 5681 section 3.1), and halves when loss of our own making
+shows; from then on it grows slowly. One target, and one network, is held to a rate of its own whatever the whole does
+(the generic cell rate algorithm, ITU-T I.371: one number for each).
 """
 
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
+
+from pathprobe.core.pair_table import UDP, PairTable
 
 #: What ``--rate max`` stands for.
 UNLIMITED = math.inf
+
+#: Where growth starts: what a small router's slow path and a stateful firewall's set-up rate bear easily.
+_KIND_RATE = 2_000.0
+
+#: Where growth ends: more than one process can send and read on the machines this was measured on.
+_FASTEST = 60_000.0
+
+#: By how much one answer raises the rate, before and after the first loss. Answers at a rate r raise it by 40 r in a
+#: second: where round trips are short it doubles every 17 ms, and where they are long about once in each.
+_GROWTH, _CAREFUL_GROWTH = 40.0, 0.5
+
+#: Below this rate no loss pushes it: a path that loses at a quarter of the kind rate loses whatever we do.
+_SLOWEST = 500.0
+
+#: Of so many answers, this share may be to later tries before we believe that our own pace makes the loss.
+_LOSS_SAMPLE, _MOST_LOSS = 200, 0.1
+
+#: Seconds of sending that may be made up for after a pause of this process, and the most probes that may be.
+_CATCHING_UP, _LARGEST_BURST = 0.004, 256
+
+#: Probes that one target, and one network, may get at once.
+_TARGET_BURST, _NETWORK_BURST = 16, 128
+
+#: Linux says "port unreachable" to one asker once a second, after six at once (icmp_ratelimit in icmp(7), and
+#: XRLIM_BURST_FACTOR in net/ipv4/icmp.c). Faster, closed ports would look silent.
+_UDP_PER_TARGET, _UDP_BURST = 1.0, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +58,112 @@ class Pace:
     rate: float | None = None
     per_target: float = 200.0
     per_network: float = 4000.0
+
+    @property
+    def unlimited(self) -> bool:
+        return self.rate == UNLIMITED
+
+
+class Pacer:
+    """How many probes may go at ``now``?"""
+
+    def __init__(self, pace: Pace, now: float) -> None:
+        self._limit = _FASTEST if pace.rate is None else pace.rate
+        self._growth = _GROWTH
+        self.rate = min(_KIND_RATE, self._limit) if pace.rate is None else self._limit
+        self._credit = 1.0
+        self._at = now
+        self._first = self._again = 0
+
+    def allowance(self, now: float) -> int:
+        """Probes that may be sent at once."""
+        if self.rate == UNLIMITED:
+            return _LARGEST_BURST
+        self._credit = min(self._credit + (now - self._at) * self.rate, self.burst)
+        self._at = now
+        return int(self._credit)
+
+    def wait_until_batch(self, now: float, batch: int) -> float:
+        """Seconds until ``batch`` probes may go, or as many as ever may at once; 0 when they may."""
+        if self.rate == UNLIMITED:
+            return 0.0
+        wanted = min(batch, int(self.burst))
+        return 0.0 if self.allowance(now) >= wanted else (wanted - self._credit) / self.rate
+
+    @property
+    def burst(self) -> float:
+        """The most that may go at once: in any t seconds no more than rate * t and one burst are sent."""
+        return min(max(1.0, self.rate * _CATCHING_UP), _LARGEST_BURST)
+
+    def sent(self, count: int) -> None:
+        self._credit -= count
+
+    def answered(self, first: int, again: int) -> None:
+        """Answers came back, to first tries and to later ones: who answers a later one is there, and the first was lost."""
+        self.rate = min(self._limit, self.rate + self._growth * first)
+        self._first += first
+        self._again += again
+        if self._first + self._again >= _LOSS_SAMPLE:
+            if self._again > _MOST_LOSS * _LOSS_SAMPLE:
+                self.back_off()
+            self._first = self._again = 0
+
+    def back_off(self) -> None:
+        """Frames were lost by our own making. Without a limit there is nothing to lower: what is lost is asked again."""
+        self._growth = _CAREFUL_GROWTH
+        if self.rate != UNLIMITED:
+            self.rate = max(self.rate / 2, min(_SLOWEST, self.rate))
+
+
+class Turns:
+    """When may this pair be asked, given what its target and its network were sent before?
+
+    A target is limited for UDP apart from the rest: its ICMP limit does not slow its TCP ports down.
+    """
+
+    def __init__(self, pace: Pace, table: PairTable) -> None:
+        self._table = table
+        self._free = pace.unlimited
+        hosts = len(table.hosts)
+        self._limits = (
+            _Limits(pace.per_target, _TARGET_BURST, hosts),
+            _Limits(_UDP_PER_TARGET, _UDP_BURST, hosts if UDP in table.kind else 0),
+            _Limits(pace.per_network, _NETWORK_BURST, table.networks),
+        )
+
+    def earliest(self, index: int, now: float) -> tuple[float, int]:
+        """The time from which on it may go, ``now`` or later, and a number for who makes it wait so long."""
+        if self._free:
+            return now, 0
+        members = self._members(index)
+        target, network = (self.next_of(member) for member in members)
+        return (max(now, target), members[0]) if target >= network else (max(now, network), members[1])
+
+    def take(self, index: int, now: float) -> None:
+        """It goes at ``now``."""
+        if not self._free:
+            for member in self._members(index):
+                self._limits[member % 3].take(member // 3, now)
+
+    def next_of(self, member: int) -> float:
+        """When one who made others wait may be sent the next."""
+        return self._limits[member % 3].earliest(member // 3)
+
+    def _members(self, index: int) -> tuple[int, int]:
+        host = self._table.host[index]
+        return host * 3 + (self._table.kind[index] == UDP), self._table.network_of_host[host] * 3 + 2
+
+
+class _Limits:
+    """One rate that holds for each of ``count`` members on its own."""
+
+    def __init__(self, rate: float, burst: int, count: int) -> None:
+        self._interval = 1 / rate
+        self._tolerance = (burst - 1) * self._interval
+        self._arrivals = array("d", bytes(8 * count))
+
+    def earliest(self, member: int) -> float:
+        return self._arrivals[member] - self._tolerance
+
+    def take(self, member: int, now: float) -> None:
+        self._arrivals[member] = max(self._arrivals[member], now) + self._interval

@@ -9,9 +9,7 @@ see did not leave (dev_queue_xmit_nit in net/core/dev.c).
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import os
 import socket
 import struct
 import time
@@ -21,7 +19,6 @@ from contextlib import contextmanager
 from pathprobe.net import bpf
 from pathprobe.net.base import Frame
 
-_ETH_P_ALL = 0x0003
 _IPV6_HDRINCL = 36
 _SO_TIMESTAMPNS = 35
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
@@ -139,7 +136,7 @@ def _open_receiver(target: str) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        _bind_to_all_interfaces(sock)
+        bpf.bind_to_all_interfaces(sock)
     return sock
 
 
@@ -150,15 +147,6 @@ def _closed_on_failure(sock: socket.socket) -> Iterator[None]:
     except OSError:
         sock.close()
         raise
-
-
-def _bind_to_all_interfaces(sock: socket.socket) -> None:
-    """bind(2) with a struct sockaddr_ll of interface 0; Python's own bind insists on a name."""
-    address = struct.pack("=HHiHBB8x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), 0, 0, 0, 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.bind(sock.fileno(), address, len(address)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _stamp(ancillary: list[tuple[int, int, bytes]]) -> float:
