@@ -2,10 +2,10 @@
 
 Arithmetic only: time comes in as ``now`` in seconds, rates are packets a second.
 
-The rate as a whole is a token bucket's. Left to itself it starts kindly, grows with every answer that comes back, which
-makes it double in each round trip as TCP's slow start does (RFC 5681 section 3.1), and halves when loss of our own making
-shows; from then on it grows slowly. One target, and one network, is held to a rate of its own whatever the whole does
-(the generic cell rate algorithm, ITU-T I.371: one number for each).
+The rate as a whole is a token bucket's. Left to itself it starts kindly, grows with every answer that comes back,
+which makes it double in each round trip as TCP's slow start does (RFC 5681 section 3.1), and halves when loss of our
+own making shows; from then on it grows slowly. One target, and one network, is held to a rate of its own whatever the
+whole does (the generic cell rate algorithm, ITU-T I.371: one number for each).
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _SLOWEST = 500.0
 #: Of so many answers, this share may be to later tries before we believe that our own pace makes the loss.
 _LOSS_SAMPLE, _MOST_LOSS = 200, 0.1
 
-#: Seconds of sending that may be made up for after a pause of this process, and the most probes that may be.
-_CATCHING_UP, _LARGEST_BURST = 0.004, 256
+#: Seconds of sending that may be made up for after a pause of this process, and the most probes that may be, before
+#: any loss and after very much of it.
+_CATCHING_UP, _LARGEST_BURST, _SMALLEST_BURST = 0.004, 256, 8
 
 #: Probes that one target, and one network, may get at once.
 _TARGET_BURST, _NETWORK_BURST = 16, 128
@@ -72,13 +73,14 @@ class Pacer:
         self._growth = _GROWTH
         self.rate = min(_KIND_RATE, self._limit) if pace.rate is None else self._limit
         self._credit = 1.0
+        self._largest_burst = _LARGEST_BURST
         self._at = now
         self._first = self._again = 0
 
     def allowance(self, now: float) -> int:
         """Probes that may be sent at once."""
         if self.rate == UNLIMITED:
-            return _LARGEST_BURST
+            return self._largest_burst
         self._credit = min(self._credit + (now - self._at) * self.rate, self.burst)
         self._at = now
         return int(self._credit)
@@ -93,13 +95,16 @@ class Pacer:
     @property
     def burst(self) -> float:
         """The most that may go at once: in any t seconds no more than rate * t and one burst are sent."""
-        return min(max(1.0, self.rate * _CATCHING_UP), _LARGEST_BURST)
+        return min(max(1.0, self.rate * _CATCHING_UP), self._largest_burst)
 
     def sent(self, count: int) -> None:
         self._credit -= count
 
     def answered(self, first: int, again: int) -> None:
-        """Answers came back, to first tries and to later ones: who answers a later one is there, and the first was lost."""
+        """Answers came back, to first tries and ``again`` to later ones.
+
+        Who answers a later one is there: what was lost before it may have been lost by our haste.
+        """
         self.rate = min(self._limit, self.rate + self._growth * first)
         self._first += first
         self._again += again
@@ -109,8 +114,9 @@ class Pacer:
             self._first = self._again = 0
 
     def back_off(self) -> None:
-        """Frames were lost by our own making. Without a limit there is nothing to lower: what is lost is asked again."""
+        """Loss of our own making showed. Where there is no rate to lower, less goes between two looks at the queue."""
         self._growth = _CAREFUL_GROWTH
+        self._largest_burst = max(self._largest_burst // 2, _SMALLEST_BURST)
         if self.rate != UNLIMITED:
             self.rate = max(self.rate / 2, min(_SLOWEST, self.rate))
 

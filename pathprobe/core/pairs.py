@@ -15,8 +15,8 @@ from pathprobe.core.probes import Kind
 class PairState(StrEnum):
     """What became of a pair.
 
-    ``CLOSED``: the target itself said so, with a reset or, for UDP, port unreachable. ``REFUSED``: an ICMP error that is
-    no proof of that. ``SILENT``: no answer to any try. ``NOT_SENT``: this host would not send it.
+    ``CLOSED``: the target itself said so, with a reset or, for UDP, port unreachable. ``REFUSED``: an ICMP error that
+    is no proof of that. ``SILENT``: no answer to any try. ``NOT_SENT``: this host would not send it.
     """
 
     OPEN = "open"

@@ -1,8 +1,8 @@
 """Which pair is asked next, whose time is over, and who is asked again?
 
-Time comes in as ``now``, in seconds. Everything is in one schedule: a silent pair is asked again between fresh ones, and
-no pass waits for the slowest of the one before. Fresh pairs go round the hosts, one port of each before the second of any,
-in an order that a seed decides. Their windows end in the order in which they were sent, for there is one window for all.
+Time comes in as ``now``, in seconds. Everything is in one schedule: a silent pair is asked again between fresh ones,
+and no pass waits for the slowest of the one before. Fresh pairs go round the hosts, one port of each before the second
+of any, in an order that a seed decides. Windows end in the order of sending, for there is one window for all.
 
 A pair during whose window our own socket lost frames is not believed to be silent: that try does not count.
 """
@@ -14,13 +14,19 @@ from array import array
 from collections import deque
 from collections.abc import Iterator
 from heapq import heappop, heappush
-from random import Random
+from typing import TYPE_CHECKING
 
 from pathprobe.core.pacing import Turns
 from pathprobe.core.pair_table import PairTable
 
-#: How often a silent pair is asked in all: one loss in ten then makes one silence in a thousand.
-TRIES = 3
+if TYPE_CHECKING:
+    from random import Random
+
+#: How often a silent pair is asked in all where nothing shows that packets are lost, and where very many are.
+_FEWEST_TRIES, _MANY_TRIES = 3, 8
+
+#: Answers to later tries that could be an accident.
+_ACCIDENT = 3
 
 #: Tries that may be excused before a machine that loses what it receives is believed never to stop.
 _MOST_TRIES = 100
@@ -47,6 +53,17 @@ def interleaved(table: PairTable, rng: Random) -> array[int]:
     return array("I", (index for members in rounds for index in members))
 
 
+def tries_for(late: int, answers: int, pairs: int) -> int:
+    """How many tries make it unlikely that loss alone silences any of so many pairs.
+
+    ``late`` of ``answers`` were to later tries, which is about the share that is lost.
+    """
+    if late <= _ACCIDENT:
+        return _FEWEST_TRIES
+    share = min(late / answers, 0.9)
+    return max(_FEWEST_TRIES, min(_MANY_TRIES, math.ceil(math.log(0.1 / pairs, share))))
+
+
 class SweepSchedule:
     """The state of a sweep, without a clock or a network."""
 
@@ -58,6 +75,7 @@ class SweepSchedule:
         self._first_sent, self._last_sent = array("d", bytes(8 * count)), array("d", bytes(8 * count))
         self._again: deque[int] = deque()
         self._log, self._oldest = array("I"), 0
+        self._answers = self._late_answers = 0
         self.unfinished = count
         self.retried = 0
 
@@ -101,6 +119,12 @@ class SweepSchedule:
             return self._last_sent[index]
         return self._first_sent[index] if attempt == 0 else None
 
+    def answered(self, index: int, attempt: int) -> None:
+        """A try was answered. To a later one: the first was lost, if it was not only slow."""
+        self._answers += 1
+        self._late_answers += attempt > self._excused[index]
+        self.finish(index)
+
     def finish(self, index: int) -> None:
         """Its fate is known."""
         if self._state[index] != _FINISHED:
@@ -112,17 +136,18 @@ class SweepSchedule:
 
         ``lost_at``: when frames were last seen to be lost on this host. Only right when all that arrived was read.
         """
+        tries = tries_for(self._late_answers, self._answers, len(self._order))
         while self._oldest < len(self._log) and self._last_sent[self._log[self._oldest]] + window <= now:
             index = self._log[self._oldest]
             self._oldest += 1
-            if self._state[index] != _FINISHED and self._is_silent(index, lost_at):
+            if self._state[index] != _FINISHED and self._is_silent(index, lost_at, tries):
                 self.finish(index)
                 yield index
 
-    def _is_silent(self, index: int, lost_at: float) -> bool:
+    def _is_silent(self, index: int, lost_at: float, tries: int) -> bool:
         if lost_at >= self._last_sent[index]:
             self._excused[index] += 1
-        if self._asked[index] < min(TRIES + self._excused[index], _MOST_TRIES):
+        if self._asked[index] < min(tries + self._excused[index], _MOST_TRIES):
             self._again.append(index)
             return False
         return True

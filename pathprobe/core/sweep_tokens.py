@@ -1,8 +1,8 @@
 """By what does one recognise the answer to one of very many probes?
 
-Each pair has 32 random bits. A try's sequence number is these and the number of the try, so an answer, which acknowledges
-it (RFC 9293 section 3.10.7.3), also says which try it answers: no clock is confused by a late answer to the first. Each
-try has a source port of its own, which follows from the same bits. Nothing is remembered per probe.
+Each pair has 32 random bits. A try's sequence number is these and the number of the try, so an answer, which
+acknowledges it (RFC 9293 section 3.10.7.3), also says which try it answers: no clock is confused by a late answer to
+the first. Each try has a source port of its own, which follows from the same bits. Nothing is remembered per probe.
 
 A UDP answer carries only the port, so a stranger who knows what is asked has to guess that one alone; what quotes a
 datagram has to quote its checksum too, which is made to be 16 of the bits.

@@ -1,7 +1,7 @@
 """Is each of very many ports open, closed, refused or silent?
 
-One thread and no object per probe: pairs are numbers in flat tables, probes are patched copies of templates and leave in
-batches, answers are read from a queue in shared memory. Each turn reads what came, sends what may go, and rests.
+One thread and no object per probe: pairs are numbers in flat tables, probes are patched copies of templates and leave
+in batches, answers are read from a queue in shared memory. Each turn reads what came, sends what may go, and rests.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Interrupted(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSummary:
-    """What a sweep did. Counts of pairs, of probes, and for ``lost_frames`` of frames that our own queue had no room for.
+    """What a sweep did. ``lost_frames``: answers, or what looked like some, that our own queue had no room for.
 
     ``answered``: pairs that are open, closed or refused. ``retried``: probes sent to a pair that had been asked before.
     ``duration`` in seconds. ``complete``: not interrupted.
@@ -172,7 +172,7 @@ class _Sweep:
         if rtt is not None and (self._slowest is None or rtt > self._slowest):
             self._slowest = rtt
             self._window = silence_window((rtt,), self._wait)
-        self._schedule.finish(index)
+        self._schedule.answered(index, attempt)
         pair = self._table.pair(index)
         self._on_finding(
             Finding(
@@ -237,7 +237,7 @@ class _Sweep:
                 self._read()
 
     def _count_sent(self, indices: list[int], before: float) -> None:
-        """Each went at its share of the time that the call took: on a virtual link that is as long as many round trips."""
+        """Each went at its share of the time that the call took, which on a virtual link is many round trips."""
         if indices:
             step = (time.monotonic() - before) / len(indices)
             for place, index in enumerate(indices):

@@ -57,7 +57,7 @@ class PortBlock:
 
 
 def _bind(opened: ExitStack, family: int, kind: socket.SocketKind, port: int) -> bool:
-    """For both IP versions at once, where there are two. UDP answers pile up in the socket: it gets the least memory."""
+    """For both IP versions at once, where there are two. UDP answers pile up here: the least memory is enough."""
     sock = opened.enter_context(socket.socket(family, kind))
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
