@@ -47,6 +47,10 @@ _TARGET_BURST, _NETWORK_BURST = 16, 128
 _UDP_PER_TARGET, _UDP_BURST = 1.0, 4
 
 
+#: The place of networks among the limits, behind those of targets for TCP and echo and for UDP.
+_NETWORK = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How fast the user lets us ask, in probes a second.
@@ -137,27 +141,25 @@ class Turns:
             _Limits(pace.per_network, _NETWORK_BURST, table.networks),
         )
 
-    def earliest(self, index: int, now: float) -> tuple[float, int]:
-        """The time from which on it may go, ``now`` or later, and a number for who makes it wait so long."""
+    def claim(self, index: int, now: float) -> tuple[float, int] | None:
+        """None when it may go now, and is counted as gone; else from when on, and a number for who makes it wait."""
         if self._free:
-            return now, 0
-        members = self._members(index)
-        target, network = (self.next_of(member) for member in members)
-        return (max(now, target), members[0]) if target >= network else (max(now, network), members[1])
-
-    def take(self, index: int, now: float) -> None:
-        """It goes at ``now``."""
-        if not self._free:
-            for member in self._members(index):
-                self._limits[member % 3].take(member // 3, now)
+            return None
+        host = self._table.host[index]
+        which = int(self._table.kind[index] == UDP)
+        target, network = self._limits[which], self._limits[_NETWORK]
+        address_block = self._table.network_of_host[host]
+        if (earliest := target.earliest(host)) > now:
+            return earliest, host * 3 + which
+        if (earliest := network.earliest(address_block)) > now:
+            return earliest, address_block * 3 + _NETWORK
+        target.take(host, now)
+        network.take(address_block, now)
+        return None
 
     def next_of(self, member: int) -> float:
-        """When one who made others wait may be sent the next."""
+        """From when on one who made others wait may be sent the next; ``member`` as claim() numbers it."""
         return self._limits[member % 3].earliest(member // 3)
-
-    def _members(self, index: int) -> tuple[int, int]:
-        host = self._table.host[index]
-        return host * 3 + (self._table.kind[index] == UDP), self._table.network_of_host[host] * 3 + 2
 
 
 class _Limits:
@@ -172,4 +174,5 @@ class _Limits:
         return self._arrivals[member] - self._tolerance
 
     def take(self, member: int, now: float) -> None:
-        self._arrivals[member] = max(self._arrivals[member], now) + self._interval
+        arrival = self._arrivals[member]
+        self._arrivals[member] = (arrival if arrival > now else now) + self._interval

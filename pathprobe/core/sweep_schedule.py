@@ -176,10 +176,10 @@ class _Waiting:
 
     def may_go(self, index: int, now: float) -> bool:
         """It may, and is counted as gone; or else it waits."""
-        earliest, queue = self._turns.earliest(index, now)
-        if earliest <= now:
-            self._turns.take(index, now)
+        claimed = self._turns.claim(index, now)
+        if claimed is None:
             return True
+        earliest, queue = claimed
         if queue not in self._queues:
             self._queues[queue] = deque()
             heappush(self._times, (earliest, queue))

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathprobe.core.pair_table import KINDS, UDP, PairTable
 from pathprobe.core.sweep_tokens import Tokens
 from pathprobe.net.bulk import Outbox, open_sender
-from pathprobe.net.route_cache import RouteCache
 from pathprobe.net.routes import Route
+from pathprobe.net.shared_routes import Router
 from pathprobe.wire.payloads import Payload, payload_for
 from pathprobe.wire.templates import Template
 
@@ -39,29 +39,27 @@ class Outlet:
 class Outlets:
     """The outlet for each pair, made when it is first wanted."""
 
-    def __init__(self, table: PairTable, tokens: Tokens, routes: RouteCache, interface: str | None) -> None:
-        self._table, self._tokens, self._routes, self._interface = table, tokens, routes, interface
+    def __init__(self, table: PairTable, tokens: Tokens, router: Router, interface: str | None) -> None:
+        self._table, self._tokens, self._router, self._interface = table, tokens, router, interface
         self._opened = ExitStack()
         self._senders: dict[int, socket.socket] = {}
         self._numbers: dict[Route | str, int] = {}
         self._ways: list[Route | str] = []
-        self._way_of_host: list[int | None] = [None] * len(table.hosts)
+        self._way_of_network: list[int | None] = [None] * table.networks
+        self._single_ways: dict[int, int] = {}
         self._outlets: dict[tuple[int, int, bytes], Outlet] = {}
         self._timestamp = time.monotonic_ns() // 1_000_000 % (1 << 32)
 
     def put(self, index: int, attempt: int) -> str | None:
         """Put a try into its outlet; the errno's name when the kernel has no way for it."""
         table, tokens = self._table, self._tokens
-        host = table.host[index]
-        way = self._way_of_host[host]
-        if way is None:
-            way = self._way_of_host[host] = self._find_way(host)
-        outlet = self._outlet(way, table.kind[index], table.port[index])
+        host, port = table.host[index], table.port[index]
+        way = self._way_of_network[table.network_of_host[host]]
+        outlet = self._outlet(self._find_way(host) if way is None else way, table.kind[index], port)
         if isinstance(outlet, str):
             return outlet
-        ports = tokens.source_port(index, attempt), table.port[index]
-        sequence, checksum = tokens.sequence(index, attempt), tokens.checksum(index, attempt)
-        outlet.put(index, table.numbers[host], ports, sequence, checksum)
+        ports = tokens.source_port(index, attempt), port
+        outlet.put(index, table.numbers[host], ports, tokens.sequence(index, attempt), tokens.checksum(index, attempt))
         return None
 
     def filled(self) -> Iterator[Outlet]:
@@ -69,11 +67,22 @@ class Outlets:
         return (outlet for outlet in self._outlets.values() if outlet.indices)
 
     def _find_way(self, host: int) -> int:
-        way = self._routes.lookup(self._table.hosts[host], self._table.numbers[host])
-        if way not in self._numbers:
-            self._numbers[way] = len(self._ways)
-            self._ways.append(way)
-        return self._numbers[way]
+        """The way of a host, and where all its network goes the same, of that."""
+        way = self._single_ways.get(host)
+        if way is None:
+            address = self._table.hosts[host]
+            way = self._number(self._router.lookup(address))
+            if self._router.is_shared(address, self._table.numbers[host]):
+                self._way_of_network[self._table.network_of_host[host]] = way
+            else:
+                self._single_ways[host] = way
+        return way
+
+    def _number(self, route: Route | str) -> int:
+        if route not in self._numbers:
+            self._numbers[route] = len(self._ways)
+            self._ways.append(route)
+        return self._numbers[route]
 
     def _outlet(self, way: int, kind: int, port: int) -> Outlet | str:
         payload = payload_for(port) if kind == UDP else None

@@ -25,7 +25,7 @@ from pathprobe.net import bpf
 from pathprobe.net.bulk import BATCH
 from pathprobe.net.port_block import PortBlock
 from pathprobe.net.ring import FRAMES, Ring
-from pathprobe.net.route_cache import RouteCache
+from pathprobe.net.shared_routes import Router
 from pathprobe.wire.glance import LONGEST_LOOK, Glance, glance
 
 #: Source ports of a sweep. A UDP answer proves itself by this port alone, so they are more than there are tries.
@@ -91,8 +91,8 @@ def sweep(
         ports = opened.enter_context(PortBlock(SOURCE_PORTS, rng)).numbers
         ring = opened.enter_context(closing(Ring(bpf.answers_program(ports, LONGEST_LOOK), queue)))
         tokens = Tokens(os.urandom(4 * len(table)), ports)
-        routes = RouteCache(source=source, interface=interface)
-        outlets = opened.enter_context(closing(Outlets(table, tokens, routes, interface)))
+        router = Router(source=source, interface=interface)
+        outlets = opened.enter_context(closing(Outlets(table, tokens, router, interface)))
         schedule = SweepSchedule(interleaved(table, rng), Turns(pace, table))
         running = _Sweep(table, tokens, schedule, Pacer(pace, time.monotonic()), ring, outlets, on_finding, wait)
         running.run(interrupted)

@@ -22,30 +22,23 @@ _NETWORK_BITS = {4: 24, 6: 64}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-class RouteCache:
-    """Routes for one source address and interface, either of which may be left to the kernel."""
+class Router:
+    """Asks the kernel, for one source address and interface, either of which may be left to the kernel."""
 
     def __init__(self, *, source: str | None = None, interface: str | None = None) -> None:
         self._source, self._interface = source, interface
         self._divided: dict[int, set[int]] = {}
-        self._known: dict[tuple[int, int], Route | str] = {}
 
-    def lookup(self, address: str, number: int) -> Route | str:
-        """The route to an address, which is ``number`` as well, or the errno's name when there is none.
-
-        Raises OSError when the interface does not exist.
-        """
+    def is_shared(self, address: str, number: int) -> bool:
+        """Whether all of its /24 or /64 is sent as this address is; ``number`` is the address too."""
         version = 6 if ":" in address else 4
         network = number >> (_BITS[version] - _NETWORK_BITS[version])
         if version not in self._divided:
             self._divided[version] = set(_divided_networks(version))
-        if network in self._divided[version]:
-            return self._ask(address)
-        if (version, network) not in self._known:
-            self._known[version, network] = self._ask(address)
-        return self._known[version, network]
+        return network not in self._divided[version]
 
-    def _ask(self, address: str) -> Route | str:
+    def lookup(self, address: str) -> Route | str:
+        """The route to an address, or the errno's name when there is none; OSError when there is no such interface."""
         try:
             return lookup(address, source=self._source, interface=self._interface)
         except NoRoute as refused:
