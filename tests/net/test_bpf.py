@@ -33,14 +33,16 @@ IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 
 # Linux: classic instructions (linux/bpf_common.h), and where a filter finds the EtherType (linux/filter.h).
 _LOADS = {0x30: "!B", 0x28: "!H", 0x20: "!I"}
-_JUMP_IF_EQUAL, _RETURN = 0x15, 0x06
+_INDEXED_LOADS = {0x50: "!B", 0x48: "!H"}
+_LOAD_INDEX, _LOAD_HEADER_SIZE = 0x01, 0xB1
+_JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x15, 0x35, 0x06
 _ETHERTYPE = 0xFFFFF000
 
 
 def taken(program: bytes, packet: bytes, ethertype: int) -> int:
     """How many octets of a packet the kernel would hand over: bpf_prog_run in a few lines."""
     steps = list(struct.iter_unpack("HBBI", program))
-    accumulator, at = 0, 0
+    accumulator, index, at = 0, 0, 0
     while True:
         code, if_true, if_false, value = steps[at]
         at += 1
@@ -48,10 +50,17 @@ def taken(program: bytes, packet: bytes, ethertype: int) -> int:
             return min(value, len(packet))
         if code == _JUMP_IF_EQUAL:
             at += if_true if accumulator == value else if_false
+        elif code == _JUMP_IF_AT_LEAST:
+            at += if_true if accumulator >= value else if_false
+        elif code == _LOAD_INDEX:
+            index = value
+        elif code == _LOAD_HEADER_SIZE:
+            index = (packet[value] & 0x0F) * 4
         elif value == _ETHERTYPE:
             accumulator = ethertype
         else:
-            layout = _LOADS[code]
+            layout = _LOADS.get(code) or _INDEXED_LOADS[code]
+            value += index if code in _INDEXED_LOADS else 0
             if value + struct.calcsize(layout) > len(packet):
                 return 0  # a load beyond the packet ends the program
             (accumulator,) = struct.unpack_from(layout, packet, value)
@@ -171,3 +180,39 @@ def test_the_kernel_refuses_a_program_that_does_not_end() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(OSError, match="Invalid argument"):
         bpf.attach(ours, bpf.program(TARGET)[:-16])
+
+
+PORTS = range(40_000, 40_064)
+FIRST, LAST, ABOVE = (UDP(sport=53, dport=port) for port in (40_000, 40_063, 40_064))
+ANSWERS = {
+    "TCP to the first of our ports, from anybody": (v4(TCP(dport=40_000), source=STRANGER), True),
+    "UDP to the last": (v4(LAST), True),
+    "behind IP options": (v4(FIRST, options=[IPOption_NOP()] * 4), True),
+    "to the port above": (v4(ABOVE), False),
+    "to the port below": (v4(TCP(dport=39_999)), False),
+    "from one of our ports": (v4(TCP(sport=40_000, dport=80)), False),
+    "an echo reply": (v4(ICMP(type=0)), True),
+    "an echo request": (v4(ICMP(type=8)), False),
+    "unreachable": (v4(ICMP(type=3) / QUOTE), True),
+    "time exceeded": (v4(ICMP(type=11) / QUOTE), True),
+    "another protocol": (v4(Raw(bytes(20)), proto=89), False),
+    "IPv6 to the first": (v6(TCP(dport=40_000)), True),
+    "IPv6 to the port above": (v6(ABOVE), False),
+    "an IPv6 echo reply": (v6(ICMPv6EchoReply()), True),
+    "an IPv6 echo request": (v6(ICMPv6EchoRequest()), False),
+    "IPv6 unreachable": (v6(ICMPv6DestUnreach() / QUOTE), True),
+    "IPv6 time exceeded": (v6(ICMPv6TimeExceeded() / QUOTE), True),
+    "a neighbour solicitation": (v6(ICMPv6ND_NS()), False),
+    "an IPv6 extension header": (v6(IPv6ExtHdrDestOpt() / FIRST), False),
+}
+
+
+@pytest.mark.parametrize(("packet", "wanted"), ANSWERS.values(), ids=ANSWERS)
+def test_of_very_many_pairs_the_answers_pass(packet: bytes, wanted: bool) -> None:
+    ethertype = IPV6 if packet[0] >> 4 == 6 else IPV4
+    assert (taken(bpf.answers_program(PORTS, 1000), packet, ethertype) > 0) is wanted
+    assert taken(bpf.answers_program(PORTS, 1000), packet, ARP) == 0
+
+
+def test_only_the_first_octets_are_handed_over() -> None:
+    assert taken(bpf.answers_program(PORTS, 30), v4(FIRST / bytes(100)), IPV4) == 30
