@@ -32,12 +32,15 @@ _GROWTH, _CAREFUL_GROWTH = 40.0, 0.5
 #: Below this rate no loss pushes it: a path that loses at a quarter of the kind rate loses whatever we do.
 _SLOWEST = 500.0
 
+#: Seconds in which the loss that shows is still that of the pace before.
+_SETTLING = 0.1
+
 #: Of so many answers, this share may be to later tries before we believe that our own pace makes the loss.
 _LOSS_SAMPLE, _MOST_LOSS = 200, 0.1
 
 #: Seconds of sending that may be made up for after a pause of this process, and the most probes that may be, before
 #: any loss and after very much of it.
-_CATCHING_UP, _LARGEST_BURST, _SMALLEST_BURST = 0.004, 256, 8
+_CATCHING_UP, _LARGEST_BURST, _SMALLEST_BURST = 0.004, 64, 8
 
 #: Probes that one target, and one network, may get at once.
 _TARGET_BURST, _NETWORK_BURST = 16, 128
@@ -61,8 +64,12 @@ class Pace:
     """
 
     rate: float | None = None
-    per_target: float = 200.0
+    per_target: float = 500.0
     per_network: float = 4000.0
+
+    def __post_init__(self) -> None:
+        if any(rate is not None and rate <= 0 for rate in (self.rate, self.per_target, self.per_network)):
+            raise ValueError("a rate is more than 0 packets a second")
 
     @property
     def unlimited(self) -> bool:
@@ -80,6 +87,7 @@ class Pacer:
         self._largest_burst = _LARGEST_BURST
         self._at = now
         self._first = self._again = 0
+        self._settled_at = now
 
     def allowance(self, now: float) -> int:
         """Probes that may be sent at once."""
@@ -104,7 +112,7 @@ class Pacer:
     def sent(self, count: int) -> None:
         self._credit -= count
 
-    def answered(self, first: int, again: int) -> None:
+    def answered(self, first: int, again: int, now: float) -> None:
         """Answers came back, to first tries and ``again`` to later ones.
 
         Who answers a later one is there: what was lost before it may have been lost by our haste.
@@ -114,11 +122,14 @@ class Pacer:
         self._again += again
         if self._first + self._again >= _LOSS_SAMPLE:
             if self._again > _MOST_LOSS * _LOSS_SAMPLE:
-                self.back_off()
+                self.back_off(now)
             self._first = self._again = 0
 
-    def back_off(self) -> None:
+    def back_off(self, now: float) -> None:
         """Loss of our own making showed. Where there is no rate to lower, less goes between two looks at the queue."""
+        if now < self._settled_at:
+            return
+        self._settled_at = now + _SETTLING
         self._growth = _CAREFUL_GROWTH
         self._largest_burst = max(self._largest_burst // 2, _SMALLEST_BURST)
         if self.rate != UNLIMITED:

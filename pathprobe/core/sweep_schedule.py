@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from random import Random
 
 #: How often a silent pair is asked in all where nothing shows that packets are lost, and where very many are.
-_FEWEST_TRIES, _MANY_TRIES = 3, 8
+FEWEST_TRIES, _MANY_TRIES = 3, 8
 
 #: Answers to later tries that could be an accident.
 _ACCIDENT = 3
@@ -53,23 +53,24 @@ def interleaved(table: PairTable, rng: Random) -> array[int]:
     return array("I", (index for members in rounds for index in members))
 
 
-def tries_for(late: int, answers: int, pairs: int) -> int:
+def tries_for(late: int, answers: int, pairs: int, fewest: int = FEWEST_TRIES) -> int:
     """How many tries make it unlikely that loss alone silences any of so many pairs.
 
     ``late`` of ``answers`` were to later tries, which is about the share that is lost.
     """
     if late <= _ACCIDENT:
-        return _FEWEST_TRIES
+        return fewest
     share = min(late / answers, 0.9)
-    return max(_FEWEST_TRIES, min(_MANY_TRIES, math.ceil(math.log(0.1 / pairs, share))))
+    return max(fewest, min(_MANY_TRIES, math.ceil(math.log(0.1 / pairs, share))))
 
 
 class SweepSchedule:
     """The state of a sweep, without a clock or a network."""
 
-    def __init__(self, order: array[int], turns: Turns) -> None:
+    def __init__(self, order: array[int], turns: Turns, tries: int = FEWEST_TRIES) -> None:
         count = len(order)
         self._order, self._next = order, 0
+        self._fewest_tries = tries
         self._waiting = _Waiting(turns)
         self._state, self._asked, self._excused = bytearray(count), bytearray(count), bytearray(count)
         self._first_sent, self._last_sent = array("d", bytes(8 * count)), array("d", bytes(8 * count))
@@ -136,7 +137,7 @@ class SweepSchedule:
 
         ``lost_at``: when frames were last seen to be lost on this host. Only right when all that arrived was read.
         """
-        tries = tries_for(self._late_answers, self._answers, len(self._order))
+        tries = tries_for(self._late_answers, self._answers, len(self._order), self._fewest_tries)
         while self._oldest < len(self._log) and self._last_sent[self._log[self._oldest]] + window <= now:
             index = self._log[self._oldest]
             self._oldest += 1

@@ -17,12 +17,12 @@ from typing import Protocol
 from pathprobe.core.pacing import Pace, Pacer, Turns
 from pathprobe.core.pair_table import UDP, PairTable
 from pathprobe.core.pairs import Finding, Pair, PairState
-from pathprobe.core.sweep_schedule import SweepSchedule, interleaved
+from pathprobe.core.sweep_schedule import FEWEST_TRIES, SweepSchedule, interleaved
 from pathprobe.core.sweep_tokens import Tokens
 from pathprobe.core.timing import silence_window
 from pathprobe.engine.outlets import Outlet, Outlets, is_marked, prepare
 from pathprobe.net import bpf
-from pathprobe.net.bulk import BATCH
+from pathprobe.net.bulk import BATCH, BUSY, FULL_QUEUE, OVERRUN
 from pathprobe.net.port_block import PortBlock
 from pathprobe.net.ring import FRAMES, Ring
 from pathprobe.net.shared_routes import Router
@@ -75,13 +75,15 @@ def sweep(
     interface: str | None = None,
     source: str | None = None,
     wait: float | None = None,
+    tries: int = FEWEST_TRIES,
     queue: int = FRAMES,
 ) -> SweepSummary:
     """Ask about every pair and tell ``on_finding`` about each once, as soon as it is known; blocks until all are.
 
     A pair that occurs twice is asked once. ``wait``: the longest silence window of one try, in seconds; None for
-    adaptive. ``queue``: room for so many answers, a multiple of 16. Raises PermissionError without CAP_NET_RAW, OSError
-    for a bad source or interface. A pair that has no route is NOT_SENT, and the rest goes on.
+    adaptive. ``tries``: how often a silent pair is asked in all, and more often where packets are seen to be lost.
+    ``queue``: room for so many answers, a multiple of 16. Raises PermissionError without CAP_NET_RAW, OSError for a bad
+    source or interface. A pair that has no route is NOT_SENT, and the rest goes on.
     """
     started = time.monotonic()
     table = PairTable(pairs)
@@ -93,7 +95,7 @@ def sweep(
         tokens = Tokens(os.urandom(4 * len(table)), ports)
         router = Router(source=source, interface=interface)
         outlets = opened.enter_context(closing(Outlets(table, tokens, router, interface)))
-        schedule = SweepSchedule(interleaved(table, rng), Turns(pace, table))
+        schedule = SweepSchedule(interleaved(table, rng), Turns(pace, table), tries)
         running = _Sweep(table, tokens, schedule, Pacer(pace, time.monotonic()), ring, outlets, on_finding, wait)
         running.run(interrupted)
         return running.summary(time.monotonic() - started)
@@ -155,7 +157,7 @@ class _Sweep:
             if attempt is not None:
                 first, again = (first, again + 1) if attempt else (first + 1, again)
         if first or again:
-            self._pacer.answered(first, again)
+            self._pacer.answered(first, again, time.monotonic())
             self._answered += first + again
         return len(frames)
 
@@ -202,7 +204,7 @@ class _Sweep:
     def _expire(self, now: float) -> None:
         if self._ring.count_lost():
             self._lost_at = now
-            self._pacer.back_off()
+            self._pacer.back_off(now)
         for index in self._schedule.expire(now, self._window, self._lost_at):
             self._silent += 1
             self._on_finding(Finding(pair=self._table.pair(index), state=PairState.SILENT))
@@ -228,13 +230,16 @@ class _Sweep:
             count, error = outlet.outbox.send(first, len(outlet.indices) - first)
             self._count_sent(outlet.indices[first : first + count], before)
             first += count
-            if error is not None:
-                self._give_up(outlet.indices[first], error)
-                first += 1
-            elif count == 0:
-                self._pacer.back_off()
+            if error in OVERRUN:
+                self._pacer.back_off(time.monotonic())
+                time.sleep(FULL_QUEUE)
+                self._read()
+            elif error in BUSY:
                 outlet.outbox.wait()
                 self._read()
+            elif error is not None:
+                self._give_up(outlet.indices[first], error)
+                first += 1
 
     def _count_sent(self, indices: list[int], before: float) -> None:
         """Each went at its share of the time that the call took, which on a virtual link is many round trips."""

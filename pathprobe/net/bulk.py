@@ -18,8 +18,14 @@ import struct
 BATCH = 64
 
 _IPV6_HDRINCL = 36
-#: Errors that pass: the queue of the device, or the table of neighbours, is full for the moment.
-_PASSING = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.EINTR)
+#: Without it the kernel keeps quiet when the device's queue drops what we send (raw_send_hdrinc in net/ipv4/raw.c).
+_IP_RECVERR, _IPV6_RECVERR = 11, 25
+
+#: The kernel takes no more for the moment: our socket's buffer is full, which is no loss.
+BUSY = frozenset({"EAGAIN", "EINTR"})
+
+#: Or the device's queue, or the table of neighbours: we are faster than this host can be.
+OVERRUN = frozenset({"ENOBUFS", "ENOMEM"})
 
 #: Seconds until a full queue is tried again: some hundred packets on a slow link.
 FULL_QUEUE = 0.002
@@ -54,6 +60,9 @@ def open_sender(family: socket.AddressFamily, interface: str | None) -> socket.s
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         if interface is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         sock.setblocking(False)
@@ -97,18 +106,16 @@ class Outbox:
     def send(self, first: int, count: int) -> tuple[int, str | None]:
         """Send ``count`` datagrams from slot ``first`` on: how many went, and why the next one did not.
 
-        The reason is the errno's name, None when all went. A full queue is not a reason: then it is less than all.
+        The reason is the errno's name; None when all went, or some and the kernel has not said why no more.
         """
         sent = self._sendmmsg(self._sock.fileno(), ctypes.byref(self._headers[first]), count, socket.MSG_DONTWAIT)
         if sent >= 0:
             return sent, None
         number = ctypes.get_errno()
-        if number in _PASSING:
-            return 0, None
         return 0, errno.errorcode.get(number, os.strerror(number))
 
     def wait(self) -> None:
-        """Give a full queue a moment."""
+        """Give our socket's buffer a moment to empty."""
         select.select([], [self._sock], [], FULL_QUEUE)
 
 

@@ -35,7 +35,7 @@ def test_a_given_rate_is_never_exceeded_over_any_window(rate: float, pauses: lis
     pacer, now, sent = Pacer(Pace(rate=rate), 0.0), 0.0, []
     for pause in pauses:
         now += pause
-        pacer.answered(1000, 0)  # answers raise no rate that was given
+        pacer.answered(1000, 0, now)  # answers raise no rate that was given
         count = pacer.allowance(now)
         pacer.sent(count)
         sent.append((now, count))
@@ -96,35 +96,51 @@ def test_left_to_itself_it_grows_with_answers_alone() -> None:
     kind = pacer.rate
     pacer.allowance(100.0)
     assert pacer.rate == kind
-    pacer.answered(50, 0)
+    pacer.answered(50, 0, 100.0)
     assert pacer.rate == 2 * kind
 
 
 def test_it_halves_where_loss_is_ours_and_grows_slowly_from_then_on() -> None:
     pacer = Pacer(Pace(), 0.0)
-    pacer.answered(100, 0)
+    pacer.answered(100, 0, 0.0)
     fast = pacer.rate
-    pacer.back_off()
+    pacer.back_off(0.0)
     assert pacer.rate == fast / 2
-    pacer.answered(100, 0)
+    pacer.answered(100, 0, 0.0)
     assert fast / 2 < pacer.rate < 0.6 * fast
+
+
+def test_what_is_lost_at_once_is_one_loss() -> None:
+    pacer = Pacer(Pace(), 0.0)
+    fast = pacer.rate
+    for now in (1.0, 1.01, 1.05):
+        pacer.back_off(now)
+    assert pacer.rate == fast / 2
+    pacer.back_off(1.2)
+    assert pacer.rate < fast / 2
 
 
 def test_many_answers_to_later_tries_mean_haste_and_few_do_not() -> None:
     careful, hasty = Pacer(Pace(), 0.0), Pacer(Pace(), 0.0)
-    careful.answered(190, 10)
-    hasty.answered(150, 50)
+    careful.answered(190, 10, 0.0)
+    hasty.answered(150, 50, 0.0)
     assert hasty.rate < careful.rate
 
 
 def test_however_much_is_lost_it_goes_on() -> None:
     pacer, free = Pacer(Pace(), 0.0), Pacer(Pace(rate=UNLIMITED), 0.0)
-    for _ in range(100):
-        pacer.back_off()
-        free.back_off()
+    for second in range(100):
+        pacer.back_off(second)
+        free.back_off(second)
     assert pacer.rate > 0
     assert free.rate == UNLIMITED
     assert 0 < free.allowance(1.0) < Pacer(Pace(rate=UNLIMITED), 0.0).allowance(1.0)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0])
+def test_no_rate_is_none_at_all(rate: float) -> None:
+    with pytest.raises(ValueError, match="more than 0"):
+        Pace(rate=rate)
 
 
 def test_a_batch_is_waited_for_as_long_as_it_takes() -> None:

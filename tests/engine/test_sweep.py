@@ -14,7 +14,7 @@ from pathprobe.core.pairs import Finding, Pair, PairState
 from pathprobe.core.probes import Kind
 from pathprobe.engine.sweep import SweepSummary, sweep
 from pathprobe.lab import netns
-from tests.engine.wide_network import CLIENT, CLOSED, FAR, OPEN, rules, wide_network
+from tests.engine.wide_network import CLIENT, CLOSED, FAR, OPEN, rules, shaped, wide_network
 
 pytestmark = pytest.mark.lab
 
@@ -106,6 +106,14 @@ def test_what_our_own_queue_loses_is_counted_and_asked_again() -> None:
     assert summary.lost_frames > 0
     assert summary.retried > 0
     assert {finding.pair: finding.state for finding in findings} == {finding.pair: finding.state for finding in paced}
+
+
+def test_what_the_devices_own_queue_refuses_is_not_lost() -> None:
+    """A shaper drops what it has no room for; the kernel says so when it is asked to."""
+    with shaped():
+        findings, summary = ask(pairs(64, OPEN, CLOSED), Pace(rate=UNLIMITED), wait=1.0)
+    assert states(findings) == {(OPEN, PairState.OPEN): 64, (CLOSED, PairState.CLOSED): 64}
+    assert summary.retried == 0
 
 
 def test_who_has_no_route_is_not_sent_and_the_rest_goes_on() -> None:

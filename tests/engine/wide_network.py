@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -72,3 +74,19 @@ def rules(node: str, *lines: str, hook: str = "input") -> Iterator[None]:
         yield
     finally:
         netns.run_nft(node, "delete table inet fault\n")
+
+
+@contextmanager
+def shaped() -> Iterator[None]:
+    """What leaves the client's device waits for its turn at 4 Mbit/s, and some dozen packets have room to wait."""
+    with netns.inside(CLIENT):
+        _tc("add", "tbf", "rate", "4mbit", "burst", "1600", "limit", "2000")
+        try:
+            yield
+        finally:
+            _tc("del")
+
+
+def _tc(verb: str, *discipline: str) -> None:
+    search = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    subprocess.run(["tc", "qdisc", verb, "dev", "eth0", "root", *discipline], check=True, env={"PATH": search})
