@@ -110,7 +110,8 @@ class SweepSchedule:
         else:
             self._first_sent[index] = now
         self._asked[index] += 1
-        self._state[index] = _ASKED
+        if self._state[index] != _FINISHED:  # an earlier try may have been answered while this one was on its way out
+            self._state[index] = _ASKED
         self._last_sent[index] = now
         self._log.append(index)
 

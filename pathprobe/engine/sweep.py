@@ -82,7 +82,7 @@ def sweep(
 
     A pair that occurs twice is asked once. ``wait``: the longest silence window of one try, in seconds; None for
     adaptive. ``tries``: how often a silent pair is asked in all, and more often where packets are seen to be lost.
-    ``queue``: room for so many answers, a multiple of 16. Raises PermissionError without CAP_NET_RAW, OSError for a bad
+    ``queue``: room for so many answers, 16 or a multiple of 256. Raises PermissionError without CAP_NET_RAW, OSError for a bad
     source or interface. A pair that has no route is NOT_SENT, and the rest goes on.
     """
     started = time.monotonic()
@@ -124,9 +124,9 @@ class _Sweep:
 
     def run(self, interrupted: Interrupted) -> None:
         while self._schedule.unfinished and not interrupted.is_set():
+            now = time.monotonic()  # before reading: whatever came until now is read when windows are judged
             frames = self._read()
-            now = time.monotonic()
-            if frames < _MOST_FRAMES:  # all was read: who did not answer now, was silent until now
+            if frames < _MOST_FRAMES:
                 self._expire(now)
             if self._pacer.wait_until_batch(now, BATCH) == 0 and self._fill(now):
                 self._flush(interrupted)

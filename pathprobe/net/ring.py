@@ -17,6 +17,7 @@ from pathprobe.net import bpf
 _SOL_PACKET = 263
 _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
 _TPACKET_V2 = 1
+#: Whose a slot is. The giver writes it last, so who sees it sees all of the slot.
 _FREE, _OURS = 0, 1
 
 #: tp_status, tp_len, tp_snaplen, tp_mac, tp_net, tp_sec, tp_nsec of struct tpacket2_hdr (linux/if_packet.h).
@@ -36,7 +37,7 @@ class Ring:
     """Frames for one filter, from every interface. Raises PermissionError without CAP_NET_RAW."""
 
     def __init__(self, filter_program: bytes, frames: int = FRAMES) -> None:
-        """``frames``: slots in the queue, a multiple of 16."""
+        """``frames``: slots in the queue, 16 or a multiple of 256."""
         self.lost = 0
         self._frames, self._next = frames, 0
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)

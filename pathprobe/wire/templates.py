@@ -35,30 +35,18 @@ class Template:
     def __init__(self, kind: Kind, source: str, *, mtu: int, timestamp: int, payload: Payload | None = None) -> None:
         """``mtu`` in octets and ``timestamp`` as for Crafter; ``payload`` for UDP."""
         self.version = 6 if ":" in source else 4
-        self._nonce_at = payload.nonce_at if payload else None
         self.octets = _octets(kind, source, self.version, Crafter(mtu, timestamp, {0: payload} if payload else None))
         self._start = _V4_SIZE if self.version == 4 else _V6_SIZE
-        self._patch_transport = {Kind.TCP: self._tcp, Kind.UDP: self._udp, Kind.ECHO: self._echo}[kind]
-        self._counts_destination = not (kind is Kind.ECHO and self.version == 4)
-        self._remember_constants()
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether a UDP datagram's checksum is the one that was asked for: it has two octets to balance it with."""
-        return self._nonce_at is not None
-
-    def _remember_constants(self) -> None:
-        octets, start = self.octets, self._start
-        _, self._fragment_ttl, self._header_checksum, self._source, _ = (
-            _V4.unpack_from(octets, _V4_START) if self.version == 4 else (0, b"", 0, b"", 0)
-        )
-        if self._patch_transport == self._tcp:
-            _, _, _, self._tcp_middle, self._checksum = _TCP.unpack_from(octets, start)
-        elif self._patch_transport == self._udp:
-            _, _, self._udp_length, self._checksum = _UDP.unpack_from(octets, start)
-            self._nonce = _read_nonce(octets, start + _UDP.size, self._nonce_at)
-        else:
-            self._checksum, _, _ = _ECHO.unpack_from(octets, start + _ECHO_START)
+        transport = self.octets[self._start :]
+        self._transport: _Syn | _Datagram | _Echo
+        match kind:
+            case Kind.TCP:
+                self._transport = _Syn(transport)
+            case Kind.UDP:
+                self._transport = _Datagram(transport, payload.nonce_at if payload else None)
+            case Kind.ECHO:
+                self._transport = _Echo(transport, counts_destination=self.version == 6)
+        _, self._fragment_ttl, self._header_checksum, self._source, _ = _V4.unpack_from(self.octets, _V4_START)
 
     def patch(
         self, buffer: bytearray, at: int, destination: int, ports: tuple[int, int], token: int, checksum: int
@@ -66,7 +54,7 @@ class Template:
         """Make a probe of the copy of the template that is in ``buffer`` from ``at`` on.
 
         ``ports``: source and destination. ``token``: sequence number, or identifier and sequence of an echo.
-        ``checksum``: what a UDP datagram's shall be, not 0.
+        ``checksum``: what that of a UDP datagram shall be, not 0, if its payload has two octets to balance it with.
         """
         if self.version == 4:
             identification = token % _MODULUS + 1
@@ -75,27 +63,48 @@ class Template:
         else:
             _V6_LABEL.pack_into(buffer, at, 6 << 28 | token % 0xFFFFF + 1)
             buffer[at + _V6_DESTINATION : at + _V6_SIZE] = destination.to_bytes(16, "big")
-        self._patch_transport(buffer, at + self._start, destination, ports, token, checksum)
+        self._transport.patch(buffer, at + self._start, destination, ports, token, checksum)
 
-    def _tcp(
+
+class _Syn:
+    def __init__(self, octets: bytes) -> None:
+        _, _, _, self._middle, self._checksum = _TCP.unpack_from(octets)
+
+    def patch(
         self, buffer: bytearray, at: int, destination: int, ports: tuple[int, int], token: int, _checksum: int
     ) -> None:
         source_port, destination_port = ports
         checksum = (self._checksum - destination - source_port - destination_port - token) % _MODULUS
-        _TCP.pack_into(buffer, at, source_port, destination_port, token, self._tcp_middle, checksum)
+        _TCP.pack_into(buffer, at, source_port, destination_port, token, self._middle, checksum)
 
-    def _udp(
+
+class _Datagram:
+    def __init__(self, octets: bytes, nonce_at: int | None) -> None:
+        _, _, self._length, self._checksum = _UDP.unpack_from(octets)
+        self._nonce_at = None if nonce_at is None else _UDP.size + nonce_at
+        if self._nonce_at is not None:
+            self._checksum += _swapped_if_odd(_WORD.unpack_from(octets, self._nonce_at)[0], self._nonce_at)
+
+    def patch(
         self, buffer: bytearray, at: int, destination: int, ports: tuple[int, int], _token: int, checksum: int
     ) -> None:
         source_port, destination_port = ports
-        rest = self._checksum - destination - source_port - destination_port
+        rest = (self._checksum - destination - source_port - destination_port) % _MODULUS
         if self._nonce_at is None:
-            checksum = rest % _MODULUS or _MODULUS
+            checksum = rest or _MODULUS  # 0 would say that there is none (RFC 768)
         else:
-            _write_nonce(buffer, at + _UDP.size, self._nonce_at, (self._nonce + rest - checksum) % _MODULUS)
-        _UDP.pack_into(buffer, at, source_port, destination_port, self._udp_length, checksum)
+            nonce = _swapped_if_odd((rest - checksum) % _MODULUS, self._nonce_at)
+            _WORD.pack_into(buffer, at + self._nonce_at, nonce)
+        _UDP.pack_into(buffer, at, source_port, destination_port, self._length, checksum)
 
-    def _echo(
+
+class _Echo:
+    def __init__(self, octets: bytes, *, counts_destination: bool) -> None:
+        """``counts_destination``: ICMPv6 sums addresses up as well (RFC 4443 section 2.3)."""
+        self._checksum, _, _ = _ECHO.unpack_from(octets, _ECHO_START)
+        self._counts_destination = counts_destination
+
+    def patch(
         self, buffer: bytearray, at: int, destination: int, _ports: tuple[int, int], token: int, _checksum: int
     ) -> None:
         pseudo = destination if self._counts_destination else 0
@@ -112,17 +121,6 @@ def _octets(kind: Kind, source: str, version: int, crafter: Crafter) -> bytes:
     return crafter.craft(probe)
 
 
-def _read_nonce(octets: bytes, payload: int, nonce_at: int | None) -> int:
-    if nonce_at is None:
-        return 0
-    (nonce,) = _WORD.unpack_from(octets, payload + nonce_at)
-    return _swapped(nonce) if nonce_at % 2 else int(nonce)
-
-
-def _write_nonce(buffer: bytearray, payload: int, nonce_at: int, nonce: int) -> None:
-    _WORD.pack_into(buffer, payload + nonce_at, _swapped(nonce) if nonce_at % 2 else nonce)
-
-
-def _swapped(word: int) -> int:
+def _swapped_if_odd(word: int, at: int) -> int:
     """Octets at an odd offset stand in two words: ones' complement sums do not mind the order (RFC 1071, 2B)."""
-    return (word & 0xFF) << 8 | word >> 8
+    return (word & 0xFF) << 8 | word >> 8 if at % 2 else word

@@ -109,6 +109,17 @@ def test_a_late_answer_counts_until_silence_is_said() -> None:
     assert send(asked, 1.0) == []
 
 
+def test_an_answer_while_the_next_try_leaves_is_the_last_word() -> None:
+    asked = schedule(table(1, 1))
+    send(asked, 0.0)
+    list(asked.expire(WINDOW, WINDOW, NEVER))
+    (index,) = asked.due(WINDOW, 10)
+    asked.answered(index, 0)
+    asked.sent(index, WINDOW)
+    assert not asked.is_open_question(index)
+    assert (asked.unfinished, list(asked.expire(9.0, WINDOW, NEVER))) == (0, [])
+
+
 def test_of_several_tries_the_first_and_the_last_have_their_times() -> None:
     asked = schedule(table(1, 1))
     for turn in range(3):
