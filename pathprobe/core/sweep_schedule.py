@@ -103,17 +103,19 @@ class SweepSchedule:
                 due.append(index)
         return [index for index in due if self._state[index] != _FINISHED]
 
-    def sent(self, index: int, now: float) -> None:
-        """A try went out."""
-        if self._asked[index]:
-            self.retried += 1
-        else:
-            self._first_sent[index] = now
-        self._asked[index] += 1
-        if self._state[index] != _FINISHED:  # an earlier try may have been answered while this one was on its way out
-            self._state[index] = _ASKED
-        self._last_sent[index] = now
-        self._log.append(index)
+    def sent(self, indices: list[int], now: float, step: float = 0.0) -> None:
+        """These tries went out, from ``now`` on ``step`` seconds apart."""
+        for index in indices:
+            if self._asked[index]:
+                self.retried += 1
+            else:
+                self._first_sent[index] = now
+            self._asked[index] += 1
+            if self._state[index] == _FRESH:  # an earlier try may have been answered while this one was on its way out
+                self._state[index] = _ASKED
+            self._last_sent[index] = now
+            now += step
+        self._log.extend(indices)
 
     def sent_at(self, index: int, attempt: int) -> float | None:
         """When a try went out; of more than two only the first and the last are remembered."""

@@ -23,16 +23,14 @@ class Tokens:
         self._bits = array("I", bits)
         self._ports = ports
 
-    def sequence(self, index: int, attempt: int) -> int:
-        """The sequence number of a try, counted from 0; for echo, identifier and sequence number as one word."""
-        return (self._bits[index] + attempt) % _WORD
+    def written(self, index: int, attempt: int) -> tuple[int, int, int]:
+        """Source port, sequence number and UDP checksum of a try, counted from 0.
 
-    def source_port(self, index: int, attempt: int) -> int:
-        return self._ports[(self._bits[index] + attempt) % len(self._ports)]
-
-    def checksum(self, index: int, attempt: int) -> int:
-        """The UDP checksum of a try, never 0, which would mean that there is none (RFC 768)."""
-        return (self._bits[index] + attempt) % 0xFFFF + 1
+        For echo the number is identifier and sequence number as one word. The checksum is never 0, which would mean
+        that there is none (RFC 768).
+        """
+        bits = self._bits[index] + attempt
+        return self._ports[bits % len(self._ports)], bits % _WORD, bits % 0xFFFF + 1
 
     def attempt_of_sequence(self, index: int, sequence: int) -> int:
         """The try with this sequence number; an absurdly high one when it is nobody's."""
@@ -41,4 +39,4 @@ class Tokens:
     def attempt_of_port(self, index: int, port: int, asked: int) -> int | None:
         """The last of ``asked`` tries that used this source port."""
         tries = range(asked - 1, -1, -1)
-        return next((attempt for attempt in tries if self.source_port(index, attempt) == port), None)
+        return next((attempt for attempt in tries if self.written(index, attempt)[0] == port), None)

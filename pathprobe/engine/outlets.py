@@ -58,8 +58,8 @@ class Outlets:
         outlet = self._outlet(self._find_way(host) if way is None else way, table.kind[index], port)
         if isinstance(outlet, str):
             return outlet
-        ports = tokens.source_port(index, attempt), port
-        outlet.put(index, table.numbers[host], ports, tokens.sequence(index, attempt), tokens.checksum(index, attempt))
+        source_port, sequence, checksum = tokens.written(index, attempt)
+        outlet.put(index, table.numbers[host], (source_port, port), sequence, checksum)
         return None
 
     def filled(self) -> Iterator[Outlet]:

@@ -82,8 +82,8 @@ def sweep(
 
     A pair that occurs twice is asked once. ``wait``: the longest silence window of one try, in seconds; None for
     adaptive. ``tries``: how often a silent pair is asked in all, and more often where packets are seen to be lost.
-    ``queue``: room for so many answers, 16 or a multiple of 256. Raises PermissionError without CAP_NET_RAW, OSError for a bad
-    source or interface. A pair that has no route is NOT_SENT, and the rest goes on.
+    ``queue``: room for so many answers, 16 or a multiple of 256. A pair that has no route is NOT_SENT, and the rest
+    goes on. Raises PermissionError without CAP_NET_RAW, OSError for a bad source or interface.
     """
     started = time.monotonic()
     table = PairTable(pairs)
@@ -195,9 +195,9 @@ class _Sweep:
             attempt = tokens.attempt_of_port(index, seen.port or 0, asked)
             if attempt is None or seen.word is None or not is_marked(UDP, self._table.port[index]):
                 return attempt
-            return attempt if seen.word == tokens.checksum(index, attempt) else None
+            return attempt if seen.word == tokens.written(index, attempt)[2] else None
         attempt = tokens.attempt_of_sequence(index, seen.word or 0)
-        if attempt >= asked or seen.port not in (None, tokens.source_port(index, attempt)):
+        if attempt >= asked or (seen.port is not None and seen.port != tokens.written(index, attempt)[0]):
             return None
         return attempt
 
@@ -245,8 +245,7 @@ class _Sweep:
         """Each went at its share of the time that the call took, which on a virtual link is many round trips."""
         if indices:
             step = (time.monotonic() - before) / len(indices)
-            for place, index in enumerate(indices):
-                self._schedule.sent(index, before + place * step)
+            self._schedule.sent(indices, before, step)
             self._sent += len(indices)
             self._pacer.sent(len(indices))
 

@@ -21,6 +21,7 @@ LONGEST_LOOK = 160
 _TCP, _UDP, _ICMP, _ICMPV6 = 6, 17, 1, 58
 _SYN, _RST, _ACK = 0x02, 0x04, 0x10
 
+_V4_HEADER, _FRAGMENT_OFFSET = struct.Struct("!HBBxxI"), 0x1FFF
 _V4_ADDRESSES, _V6_ADDRESS = struct.Struct("!II"), struct.Struct("!QQ")
 _SEGMENT = struct.Struct("!HHIIxB")
 _PORTS = struct.Struct("!HHHH")
@@ -61,11 +62,10 @@ def glance(octets: bytes) -> Glance | None:
 
 
 def _glance_v4(octets: bytes) -> Glance | None:
-    if octets[6] & 0x1F or octets[7]:
-        return None  # not the first fragment
-    start = (octets[0] & 0x0F) * 4
-    (source, _) = _V4_ADDRESSES.unpack_from(octets, 12)
-    return _transport(4, octets[9], octets, start, source, octets[8])
+    fragment, ttl, protocol, source = _V4_HEADER.unpack_from(octets, 6)
+    if fragment & _FRAGMENT_OFFSET:
+        return None
+    return _transport(4, protocol, octets, (octets[0] & 0x0F) * 4, source, ttl)
 
 
 def _glance_v6(octets: bytes) -> Glance | None:

@@ -31,8 +31,7 @@ def schedule(of: PairTable, pace: Pace | None = None) -> SweepSchedule:
 
 def send(asked: SweepSchedule, now: float, most: int = 1000) -> list[int]:
     due = asked.due(now, most)
-    for index in due:
-        asked.sent(index, now)
+    asked.sent(due, now)
     return due
 
 
@@ -115,7 +114,7 @@ def test_an_answer_while_the_next_try_leaves_is_the_last_word() -> None:
     list(asked.expire(WINDOW, WINDOW, NEVER))
     (index,) = asked.due(WINDOW, 10)
     asked.answered(index, 0)
-    asked.sent(index, WINDOW)
+    asked.sent([index], WINDOW)
     assert not asked.is_open_question(index)
     assert (asked.unfinished, list(asked.expire(9.0, WINDOW, NEVER))) == (0, [])
 
