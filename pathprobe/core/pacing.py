@@ -4,17 +4,14 @@ Arithmetic only: time comes in as ``now`` in seconds, rates are packets a second
 
 The rate as a whole is a token bucket's. Left to itself it starts kindly, grows with every answer that comes back,
 which makes it double in each round trip as TCP's slow start does (RFC 5681 section 3.1), and halves when loss of our
-own making shows; from then on it grows slowly. One target, and one network, is held to a rate of its own whatever the
-whole does (the generic cell rate algorithm, ITU-T I.371: one number for each).
+own making shows; from then on it grows slowly. It never runs far ahead of the answers: behind a narrow link they come
+no faster than it lets them, and all that is sent beyond is lost. Targets have rates of their own (turns.py).
 """
 
 from __future__ import annotations
 
 import math
-from array import array
 from dataclasses import dataclass
-
-from pathprobe.core.pair_table import UDP, PairTable
 
 #: What ``--rate max`` stands for.
 UNLIMITED = math.inf
@@ -29,8 +26,11 @@ _FASTEST = 60_000.0
 #: second: where round trips are short it doubles every 17 ms, and where they are long about once in each.
 _GROWTH, _CAREFUL_GROWTH = 40.0, 0.5
 
-#: Below this rate no loss pushes it: a path that loses at a quarter of the kind rate loses whatever we do.
-_SLOWEST = 500.0
+#: How many times the pace of answers, as it is over so many seconds, may be sent.
+_AHEAD, _MEASURED = 4.0, 0.03
+
+#: Below this rate no loss pushes it: a path that loses at half the kind rate loses whatever we do.
+_SLOWEST = 1_000.0
 
 #: Seconds in which the loss that shows is still that of the pace before.
 _SETTLING = 0.1
@@ -41,17 +41,6 @@ _LOSS_SAMPLE, _MOST_LOSS = 200, 0.1
 #: Seconds of sending that may be made up for after a pause of this process, and the most probes that may be, before
 #: any loss and after very much of it.
 _CATCHING_UP, _LARGEST_BURST, _SMALLEST_BURST = 0.004, 64, 8
-
-#: Probes that one target, and one network, may get at once.
-_TARGET_BURST, _NETWORK_BURST = 16, 128
-
-#: Linux says "port unreachable" to one asker once a second, after six at once (icmp_ratelimit in icmp(7), and
-#: XRLIM_BURST_FACTOR in net/ipv4/icmp.c). Faster, closed ports would look silent.
-_UDP_PER_TARGET, _UDP_BURST = 1.0, 4
-
-
-#: The place of networks among the limits, behind those of targets for TCP and echo and for UDP.
-_NETWORK = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +70,15 @@ class Pacer:
 
     def __init__(self, pace: Pace, now: float) -> None:
         self._limit = _FASTEST if pace.rate is None else pace.rate
+        self._runs_ahead = pace.rate is not None
+        self._ceiling, self._answers, self._measured_at = math.inf, 0, now
         self._growth = _GROWTH
         self.rate = min(_KIND_RATE, self._limit) if pace.rate is None else self._limit
         self._credit = 1.0
         self._largest_burst = _LARGEST_BURST
         self._at = now
         self._first = self._again = 0
-        self._settled_at = now
+        self._changed_at = -math.inf
 
     def allowance(self, now: float) -> int:
         """Probes that may be sent at once."""
@@ -117,7 +108,8 @@ class Pacer:
 
         Who answers a later one is there: what was lost before it may have been lost by our haste.
         """
-        self.rate = min(self._limit, self.rate + self._growth * first)
+        self._measure(first + again, now)
+        self.rate = min(self._limit, self._ceiling, self.rate + self._growth * first)
         self._first += first
         self._again += again
         if self._first + self._again >= _LOSS_SAMPLE:
@@ -125,65 +117,22 @@ class Pacer:
                 self.back_off(now)
             self._first = self._again = 0
 
+    def _measure(self, answers: int, now: float) -> None:
+        self._answers += answers
+        if not self._runs_ahead and now >= self._measured_at + _MEASURED:
+            self._ceiling = max(_KIND_RATE, _AHEAD * self._answers / (now - self._measured_at))
+            self._answers, self._measured_at = 0, now
+
+    def is_news(self, sent_at: float) -> bool:
+        """Whether the loss of what was sent then says something about the pace as it is now."""
+        return sent_at >= self._changed_at
+
     def back_off(self, now: float) -> None:
         """Loss of our own making showed. Where there is no rate to lower, less goes between two looks at the queue."""
-        if now < self._settled_at:
+        if now < self._changed_at + _SETTLING:
             return
-        self._settled_at = now + _SETTLING
+        self._changed_at = now
         self._growth = _CAREFUL_GROWTH
         self._largest_burst = max(self._largest_burst // 2, _SMALLEST_BURST)
         if self.rate != UNLIMITED:
             self.rate = max(self.rate / 2, min(_SLOWEST, self.rate))
-
-
-class Turns:
-    """When may this pair be asked, given what its target and its network were sent before?
-
-    A target is limited for UDP apart from the rest: its ICMP limit does not slow its TCP ports down.
-    """
-
-    def __init__(self, pace: Pace, table: PairTable) -> None:
-        self._table = table
-        self._free = pace.unlimited
-        hosts = len(table.hosts)
-        self._limits = (
-            _Limits(pace.per_target, _TARGET_BURST, hosts),
-            _Limits(_UDP_PER_TARGET, _UDP_BURST, hosts if UDP in table.kind else 0),
-            _Limits(pace.per_network, _NETWORK_BURST, table.networks),
-        )
-
-    def claim(self, index: int, now: float) -> tuple[float, int] | None:
-        """None when it may go now, and is counted as gone; else from when on, and a number for who makes it wait."""
-        if self._free:
-            return None
-        host = self._table.host[index]
-        which = int(self._table.kind[index] == UDP)
-        target, network = self._limits[which], self._limits[_NETWORK]
-        address_block = self._table.network_of_host[host]
-        if (earliest := target.earliest(host)) > now:
-            return earliest, host * 3 + which
-        if (earliest := network.earliest(address_block)) > now:
-            return earliest, address_block * 3 + _NETWORK
-        target.take(host, now)
-        network.take(address_block, now)
-        return None
-
-    def next_of(self, member: int) -> float:
-        """From when on one who made others wait may be sent the next; ``member`` as claim() numbers it."""
-        return self._limits[member % 3].earliest(member // 3)
-
-
-class _Limits:
-    """One rate that holds for each of ``count`` members on its own."""
-
-    def __init__(self, rate: float, burst: int, count: int) -> None:
-        self._interval = 1 / rate
-        self._tolerance = (burst - 1) * self._interval
-        self._arrivals = array("d", bytes(8 * count))
-
-    def earliest(self, member: int) -> float:
-        return self._arrivals[member] - self._tolerance
-
-    def take(self, member: int, now: float) -> None:
-        arrival = self._arrivals[member]
-        self._arrivals[member] = (arrival if arrival > now else now) + self._interval

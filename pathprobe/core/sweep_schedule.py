@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from pathprobe.core.pacing import Turns
 from pathprobe.core.pair_table import PairTable
+from pathprobe.core.turns import Turns
 
 if TYPE_CHECKING:
     from random import Random
@@ -116,6 +116,10 @@ class SweepSchedule:
             self._last_sent[index] = now
             now += step
         self._log.extend(indices)
+
+    def first_sent_at(self, index: int) -> float:
+        """When the first try went out."""
+        return self._first_sent[index]
 
     def sent_at(self, index: int, attempt: int) -> float | None:
         """When a try went out; of more than two only the first and the last are remembered."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Protocol
 
-from pathprobe.core.pacing import Pace, Pacer, Turns
+from pathprobe.core.pacing import Pace, Pacer
 from pathprobe.core.pair_table import UDP, PairTable
 from pathprobe.core.pairs import Finding, Pair, PairState
 from pathprobe.core.sweep_schedule import FEWEST_TRIES, SweepSchedule, interleaved
 from pathprobe.core.sweep_tokens import Tokens
 from pathprobe.core.timing import silence_window
+from pathprobe.core.turns import Turns
 from pathprobe.engine.outlets import Outlet, Outlets, is_marked, prepare
 from pathprobe.net import bpf
 from pathprobe.net.bulk import BATCH, BUSY, FULL_QUEUE, OVERRUN
@@ -120,6 +121,7 @@ class _Sweep:
         self._slowest: float | None = None
         self._window = silence_window((), wait)
         self._lost_at = float("-inf")
+        self._first = self._again = 0
         self._sent = self._answered = self._silent = self._not_sent = 0
 
     def run(self, interrupted: Interrupted) -> None:
@@ -150,25 +152,24 @@ class _Sweep:
         """Take what came; the number of frames."""
         frames = self._ring.receive(_MOST_FRAMES)
         behind = time.time() - time.monotonic()  # the kernel stamps with the wall clock, which may be set meanwhile
-        first = again = 0
+        self._first = self._again = 0
         for stamp, octets in frames:
-            seen = glance(octets)
-            attempt = self._take(seen, stamp - behind) if seen else None
-            if attempt is not None:
-                first, again = (first, again + 1) if attempt else (first + 1, again)
-        if first or again:
-            self._pacer.answered(first, again, time.monotonic())
-            self._answered += first + again
+            if (seen := glance(octets)) is not None:
+                self._take(seen, stamp - behind)
+        if self._first or self._again:
+            self._pacer.answered(self._first, self._again, time.monotonic())
         return len(frames)
 
-    def _take(self, seen: Glance, now: float) -> int | None:
-        """Believe an answer or not; the try that it answers."""
+    def _take(self, seen: Glance, now: float) -> None:
+        """Believe an answer or not."""
         index = self._table.by_key.get(seen.key)
         if index is None or not self._schedule.is_open_question(index):
-            return None
+            return
         attempt = self._attempt(index, seen)
         if attempt is None:
-            return None
+            return
+        self._answered += 1
+        self._count_for_pace(index, attempt)
         sent_at = self._schedule.sent_at(index, attempt)
         rtt = None if sent_at is None else max(0.0, now - sent_at)
         if rtt is not None and (self._slowest is None or rtt > self._slowest):
@@ -186,7 +187,13 @@ class _Sweep:
                 message=seen.message,
             )
         )
-        return attempt
+
+    def _count_for_pace(self, index: int, attempt: int) -> None:
+        """An answer to a second try says that the first was lost; of later tries nobody remembers when that was."""
+        if attempt == 0:
+            self._first += 1
+        elif attempt == 1 and self._pacer.is_news(self._schedule.first_sent_at(index)):
+            self._again += 1
 
     def _attempt(self, index: int, seen: Glance) -> int | None:
         """The try that an answer is for; None when its token is not ours."""

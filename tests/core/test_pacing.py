@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathprobe.core.pacing import UNLIMITED, Pace, Pacer, Turns
+from pathprobe.core.pacing import UNLIMITED, Pace, Pacer
 from pathprobe.core.pair_table import PairTable
 from pathprobe.core.pairs import Pair
 from pathprobe.core.probes import Kind
+from pathprobe.core.turns import Turns
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=60)
 pauses = st.lists(st.floats(0, 0.5), min_size=1, max_size=200)
@@ -118,6 +119,22 @@ def test_what_is_lost_at_once_is_one_loss() -> None:
     assert pacer.rate == fast / 2
     pacer.back_off(1.2)
     assert pacer.rate < fast / 2
+
+
+def test_it_does_not_run_far_ahead_of_the_answers() -> None:
+    pacer, now = Pacer(Pace(), 0.0), 0.0
+    for _ in range(200):
+        now += 0.01
+        pacer.answered(50, 0, now)
+    assert pacer.rate == pytest.approx(4 * 5000)
+
+
+@pytest.mark.parametrize(("sent_at", "news"), [(0.9, False), (1.0, True), (1.5, True)])
+def test_loss_from_before_the_last_change_is_no_news(sent_at: float, news: bool) -> None:
+    pacer = Pacer(Pace(), 0.0)
+    assert pacer.is_news(sent_at)
+    pacer.back_off(1.0)
+    assert pacer.is_news(sent_at) is news
 
 
 def test_many_answers_to_later_tries_mean_haste_and_few_do_not() -> None:

@@ -7,11 +7,12 @@ from random import Random
 
 import pytest
 
-from pathprobe.core.pacing import UNLIMITED, Pace, Turns
+from pathprobe.core.pacing import UNLIMITED, Pace
 from pathprobe.core.pair_table import PairTable
 from pathprobe.core.pairs import Pair
 from pathprobe.core.probes import Kind
 from pathprobe.core.sweep_schedule import SweepSchedule, interleaved, tries_for
+from pathprobe.core.turns import Turns
 
 WINDOW = 0.2
 NEVER = float("-inf")
