@@ -47,9 +47,9 @@ _CATCHING_UP, _LARGEST_BURST, _SMALLEST_BURST = 0.004, 64, 8
 class Pace:
     """How fast the user lets us ask, in probes a second.
 
-    ``rate`` None: start kindly and grow while answers come back. A number is never exceeded; UNLIMITED is no limit at
-    all, of any kind. ``per_target`` and ``per_network`` (a /24, in IPv6 a /64) hold for TCP and echo; UDP to one target
-    is slower still, for hosts say "port unreachable" about once a second (icmp_ratelimit, icmp(7)).
+    ``rate`` None: start kindly and grow while answers come back. A number is never exceeded; UNLIMITED is no limit of
+    any kind until much is lost on the way. ``per_target`` and ``per_network`` (a /24, in IPv6 a /64) hold for TCP and
+    echo; UDP to one target is slower still, for hosts say "port unreachable" about once a second (icmp(7)).
     """
 
     rate: float | None = None
@@ -70,8 +70,9 @@ class Pacer:
 
     def __init__(self, pace: Pace, now: float) -> None:
         self._limit = _FASTEST if pace.rate is None else pace.rate
-        self._runs_ahead = pace.rate is not None
-        self._ceiling, self._answers, self._measured_at = math.inf, 0, now
+        self._heeds_answers = pace.rate is None
+        self._ceiling = math.inf
+        self._answers, self._measured_at, self._pace_of_answers = 0, now, 0.0
         self._growth = _GROWTH
         self.rate = min(_KIND_RATE, self._limit) if pace.rate is None else self._limit
         self._credit = 1.0
@@ -114,14 +115,23 @@ class Pacer:
         self._again += again
         if self._first + self._again >= _LOSS_SAMPLE:
             if self._again > _MOST_LOSS * _LOSS_SAMPLE:
+                self._heed_the_path()
                 self.back_off(now)
             self._first = self._again = 0
 
     def _measure(self, answers: int, now: float) -> None:
         self._answers += answers
-        if not self._runs_ahead and now >= self._measured_at + _MEASURED:
-            self._ceiling = max(_KIND_RATE, _AHEAD * self._answers / (now - self._measured_at))
+        if now >= self._measured_at + _MEASURED:
+            self._pace_of_answers = self._answers / (now - self._measured_at)
             self._answers, self._measured_at = 0, now
+            if self._heeds_answers:
+                self._ceiling = max(_KIND_RATE, _AHEAD * self._pace_of_answers)
+
+    def _heed_the_path(self) -> None:
+        """No limit was wanted, and the path has one: what is sent beyond it would only make answers look silent."""
+        if self.rate == UNLIMITED:
+            self.rate = max(_KIND_RATE, _AHEAD * self._pace_of_answers)
+            self._heeds_answers = True
 
     def is_news(self, sent_at: float) -> bool:
         """Whether the loss of what was sent then says something about the pace as it is now."""

@@ -95,9 +95,9 @@ def test_udp_and_tcp_of_one_target_do_not_slow_each_other() -> None:
 def test_left_to_itself_it_grows_with_answers_alone() -> None:
     pacer = Pacer(Pace(), 0.0)
     kind = pacer.rate
-    pacer.allowance(100.0)
+    pacer.allowance(0.01)
     assert pacer.rate == kind
-    pacer.answered(50, 0, 100.0)
+    pacer.answered(50, 0, 0.01)
     assert pacer.rate == 2 * kind
 
 
@@ -112,7 +112,7 @@ def test_it_halves_where_loss_is_ours_and_grows_slowly_from_then_on() -> None:
 
 
 def test_what_is_lost_at_once_is_one_loss() -> None:
-    pacer = Pacer(Pace(), 0.0)
+    pacer = Pacer(Pace(rate=10_000), 0.0)
     fast = pacer.rate
     for now in (1.0, 1.01, 1.05):
         pacer.back_off(now)
@@ -142,6 +142,14 @@ def test_many_answers_to_later_tries_mean_haste_and_few_do_not() -> None:
     careful.answered(190, 10, 0.0)
     hasty.answered(150, 50, 0.0)
     assert hasty.rate < careful.rate
+
+
+def test_without_a_limit_the_paths_own_holds_once_it_shows() -> None:
+    pacer = Pacer(Pace(rate=UNLIMITED), 0.0)
+    pacer.answered(500, 0, 0.1)
+    assert pacer.rate == UNLIMITED
+    pacer.answered(100, 400, 0.2)
+    assert pacer.rate == 4 * 5000 / 2
 
 
 def test_however_much_is_lost_it_goes_on() -> None:
