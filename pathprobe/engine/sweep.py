@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from random import Random, SystemRandom
@@ -87,7 +87,8 @@ def sweep(
     goes on. Raises PermissionError without CAP_NET_RAW, OSError for a bad source or interface.
     """
     started = time.monotonic()
-    table = PairTable(pairs)
+    table = PairTable(_until(interrupted, pairs))
+    all_read = not interrupted.is_set()
     rng = Random(SystemRandom().getrandbits(64))
     prepare(table)
     with ExitStack() as opened:
@@ -99,7 +100,15 @@ def sweep(
         schedule = SweepSchedule(interleaved(table, rng), Turns(pace, table), tries)
         running = _Sweep(table, tokens, schedule, Pacer(pace, time.monotonic()), ring, outlets, on_finding, wait)
         running.run(interrupted)
-        return running.summary(time.monotonic() - started)
+        return running.summary(time.monotonic() - started, all_read=all_read)
+
+
+def _until(interrupted: Interrupted, pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Reading very many may take a second of its own."""
+    for pair in pairs:
+        if interrupted.is_set():
+            return
+        yield pair
 
 
 class _Sweep:
@@ -135,7 +144,7 @@ class _Sweep:
             elif frames < _MOST_FRAMES:
                 self._rest(now)
 
-    def summary(self, duration: float) -> SweepSummary:
+    def summary(self, duration: float, *, all_read: bool) -> SweepSummary:
         return SweepSummary(
             pairs=len(self._table),
             sent=self._sent,
@@ -145,7 +154,7 @@ class _Sweep:
             retried=self._schedule.retried,
             lost_frames=self._ring.lost,
             duration=duration,
-            complete=self._schedule.unfinished == 0,
+            complete=all_read and self._schedule.unfinished == 0,
         )
 
     def _read(self) -> int:

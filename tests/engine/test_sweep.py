@@ -152,6 +152,20 @@ def test_an_interruption_ends_it_and_what_was_known_was_told() -> None:
     assert (summary.answered, summary.complete) == (len(findings), False)
 
 
+def test_who_is_interrupted_while_reading_the_pairs_asks_nobody() -> None:
+    findings: list[Finding] = []
+    interrupted = threading.Event()
+
+    def asked() -> Iterator[Pair]:
+        yield from pairs(1, OPEN)
+        interrupted.set()
+        yield from pairs(1, CLOSED)
+
+    with netns.inside(CLIENT):
+        summary = sweep(asked(), Pace(), on_finding=findings.append, interrupted=interrupted)
+    assert (findings, summary.sent, summary.complete) == ([], 0, False)
+
+
 def test_a_pair_that_is_given_twice_is_asked_once() -> None:
     once = pairs(1, OPEN)
     findings: list[Finding] = []
