@@ -130,15 +130,19 @@ def anchor(now: Situation) -> Iterator[Want]:
     guess, flow = hops_back(passed[0].outcome.ttl), passed[0].probe.flow
     most = LOSSY_HOP_TRIES if now.evidence.lossy else HOP_TRIES
     for ttl in range(guess, min(guess + GAP, now.question.max_hops) + 1):
-        if ttl not in now.evidence.responders and len(now.asked(role, flow.kind, flow.port, ttl)) < most:
+        asked = len(now.asked(role, flow.kind, flow.port, ttl))
+        if not asked and role is Role.TEST and flow.kind is not Kind.ECHO:
+            return  # the port's own sweep has not come so far
+        if ttl not in now.evidence.responders and asked < most:
             yield Want(role=role, kind=flow.kind, port=flow.port, ttl=ttl)
             return
 
 
 def _gauge(now: Situation) -> Role:
-    """Whose steps measure the distance: an answered ping has no control."""
-    answered = now.question.kind is Kind.ECHO and any(now.evidence.passes(seen) for seen in now.evidence.tests)
-    return Role.TEST if answered else Role.CONTROL
+    """Whose steps measure the distance: an answered ping has no control, and other controls may be refused."""
+    answered = any(now.evidence.passes(seen) for seen in now.evidence.tests)
+    alone = now.question.kind is Kind.ECHO or not now.evidence.control_reaches_target
+    return Role.TEST if answered and alone else Role.CONTROL
 
 
 def _nearest_answer(now: Situation, role: Role) -> int | None:
