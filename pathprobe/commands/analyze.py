@@ -54,7 +54,7 @@ def analyze(
         fail(str(error), status.USAGE)
     if server is not None and wanted.narrows:
         fail("--target and --host narrow one capture; of two all that both hold is told", status.USAGE)
-    kept = ticket.Ticket.begin(place, redact=redact, capture=capture)
+    kept = ticket.Ticket.begin(place, redact=redact, capture=capture, both_ends=server is not None)
     if server is not None:
         from pathprobe.commands import two_ended
 

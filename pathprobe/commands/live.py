@@ -22,7 +22,7 @@ from pathprobe.engine.diagnose import Options, diagnose, other_way, require_one_
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.raw import require_privileges
 from pathprobe.net.routes import NoRoute, NotOneHost, Route
-from pathprobe.output import comments
+from pathprobe.output import comments, end_comments
 
 #: How packets and verdicts are put into words in a capture.
 WORDS = Words(
@@ -31,6 +31,9 @@ WORDS = Words(
     farewell=comments.farewell_comment,
     section=comments.section_comment,
     connection=comments.connection_comment,
+    disowned=comments.disowned_comment,
+    at_client=end_comments.at_client,
+    at_server=end_comments.at_server,
 )
 
 _NO_PRIVILEGE = (

@@ -20,6 +20,7 @@ from pathprobe.engine.ticket_place import CannotPlace, TicketPlace
 if TYPE_CHECKING:
     from pathprobe.core.redaction.pseudonyms import Pseudonyms
     from pathprobe.core.report import Report, Target
+    from pathprobe.output.ticket import Shown
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,15 +51,22 @@ class Ticket:
 
     @classmethod
     def begin(
-        cls, place: Path | None, *, redact: bool, write: Path | None = None, capture: Path | None = None
+        cls,
+        place: Path | None,
+        *,
+        redact: bool,
+        write: Path | None = None,
+        capture: Path | None = None,
+        both_ends: bool = False,
     ) -> Ticket:
-        """Until the command ends. ``write``: where the user wants the packets too; ``capture``: where they are.
+        """Until the command ends. ``write``: where the user wants the packets too; ``capture``: where they are;
+        ``both_ends``: the server's are somewhere too.
 
         Ends the program before the first probe where the ticket cannot be.
         """
         if redact and place is None:
             _fail("--redact is about tickets: add --ticket DIR or --ticket FILE.zip", status.USAGE)
-        kept = cls(_place(place, write) if place else None, write or capture, redact=redact)
+        kept = cls(_place(place, write, both_ends=both_ends) if place else None, write or capture, redact=redact)
         return click.get_current_context().with_resource(kept)
 
     def __enter__(self) -> Self:
@@ -98,45 +106,56 @@ class Ticket:
         """Write it. Raises CannotPlace."""
         from pathprobe.commands.live import WORDS
         from pathprobe.engine.excerpt import evidence_of
+        from pathprobe.engine.two_excerpts import evidence_of_both
 
         if self._place and self.evidence:
-            report, evidence = evidence_of(self.evidence, report, WORDS)
+            if report.capture_path and report.server_capture_path:
+                client, server = Path(report.capture_path), Path(report.server_capture_path)
+                report, *evidence = evidence_of_both(client, server, report, WORDS)
+            else:
+                report, *evidence = evidence_of(self.evidence, report, WORDS)
             self._place.put(_files(report, evidence, self._routes, redact=self._redact))
             click.echo(f"pathprobe: the ticket is in {self._place.path}", err=True)
 
 
-def _place(path: Path, write: Path | None) -> TicketPlace:
-    from pathprobe.output.ticket import NAMES
+def _place(path: Path, write: Path | None, *, both_ends: bool) -> TicketPlace:
+    from pathprobe.output.ticket import names
 
     if write and write.exists() and not write.is_file():
         _fail(f"{write} is no file that can be read again: leave out -w, the ticket has the packets", status.USAGE)
-    taken = {(path / name).absolute() for name in NAMES} | {path.absolute()}
+    wanted = names(both_ends=both_ends)
+    taken = {(path / name).absolute() for name in wanted} | {path.absolute()}
     if write and write.absolute() in taken:
         _fail(f"-w and --ticket both want {write}: leave out -w, the ticket has the packets", status.USAGE)
     try:
-        return TicketPlace(path, NAMES)
+        return TicketPlace(path, wanted)
     except CannotPlace as error:
         _fail(str(error), status.CANNOT)
 
 
-def _files(report: Report, evidence: bytes, routes: Sequence[str], *, redact: bool) -> dict[str, bytes]:
+def _files(report: Report, evidence: Sequence[bytes], routes: Sequence[str], *, redact: bool) -> dict[str, bytes]:
     from pathprobe.core.redaction.command import told_command
-    from pathprobe.engine.exhibits import exhibits
     from pathprobe.engine.surroundings import surroundings
     from pathprobe.output.ticket import files
 
     if redact:
         return _redacted(report, evidence, routes)
     about = surroundings(report, command=told_command(sys.argv[1:]), routes=routes)
-    return files(report, evidence, tuple(exhibits(evidence)), about)
+    return files(report, [_shown(one) for one in evidence], about)
 
 
-def _redacted(report: Report, evidence: bytes, routes: Sequence[str]) -> dict[str, bytes]:
+def _shown(octets: bytes) -> Shown:
+    from pathprobe.engine.exhibits import exhibits
+    from pathprobe.output.ticket import Shown
+
+    return Shown(octets=octets, exhibits=tuple(exhibits(octets)))
+
+
+def _redacted(report: Report, evidence: Sequence[bytes], routes: Sequence[str]) -> dict[str, bytes]:
     """The same with pseudonyms, whose key is thrown away."""
     from pathprobe.core.redaction.command import told_command
     from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
     from pathprobe.core.redaction.report import redacted
-    from pathprobe.engine.exhibits import exhibits
     from pathprobe.engine.redacted_capture import redacted_capture
     from pathprobe.engine.surroundings import surroundings
     from pathprobe.output.comments import section_comment
@@ -149,10 +168,10 @@ def _redacted(report: Report, evidence: bytes, routes: Sequence[str]) -> dict[st
         """The head of the capture: its first line is the command that made it."""
         return "\n".join([_told_again(comment, pseudonyms), *map(section_comment, report.results)])
 
-    evidence = redacted_capture(evidence, pseudonyms, words)
+    evidence = [redacted_capture(one, pseudonyms, words) for one in evidence]
     command = told_command(sys.argv[1:], pseudonyms)
     about = surroundings(report, command=command, routes=map(pseudonyms.text, routes))
-    return files(report, evidence, tuple(exhibits(evidence)), about)
+    return files(report, [_shown(one) for one in evidence], about)
 
 
 def _told_again(comment: str, pseudonyms: Pseudonyms) -> str:

@@ -6,25 +6,18 @@ with our comment on it: the rest is nobody's business. What was ours and is comp
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Match
 from pathprobe.core.outcomes import Reply
-from pathprobe.core.packets import Malformed, Packet, Tcp, TcpFlags
-from pathprobe.core.report import Report, Result
-from pathprobe.engine.notes import read_note
+from pathprobe.core.packets import IcmpError, Packet, Tcp, TcpFlags
+from pathprobe.core.probes import Role
+from pathprobe.core.report import Claim, Report, Result
+from pathprobe.engine.copying import EndOf, Source, Tell, Told, copied, source_at
 from pathprobe.engine.recorder import Words
-from pathprobe.wire.captured import FileFacts
-from pathprobe.wire.captures import open_capture
-from pathprobe.wire.dissect import dissect
-from pathprobe.wire.link_layers import NotIp, unwrap
-from pathprobe.wire.pcapng import Writer
-from pathprobe.wire.pcapng_reader import MAGIC
 
 
 def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes]:
@@ -32,51 +25,29 @@ def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes
 
     Raises OSError, and NotACapture when the file is none.
     """
-    facts = _facts(path)
-    with path.open("rb") as stream:
-        is_packed = not stream.read(len(MAGIC)).startswith(MAGIC)
-    if any(map(read_note, facts.notes)) and not is_packed:
+    source = source_at(path)
+    if source.is_evidence:
         return report, path.read_bytes()
-    return _excerpt(path, facts, report, words)
+    comment = source.facts.comment if source.notes else head(report, words)
+    copy = copied(source, _tell(report, words), comment=comment, end=_end(source, report))
+    return _renumbered(report, copy.numbers), copy.octets
 
 
-def _facts(path: Path) -> FileFacts:
-    """What the file says of itself, which is known at its end only."""
-    with open_capture(path) as capture:
-        for _ in capture:
-            pass
-        return capture.facts
+def head(report: Report, words: Words) -> str:
+    """What stands at the head of a capture: the verdicts."""
+    return "\n".join(words.section(result) for result in report.results)
 
 
-def _excerpt(path: Path, facts: FileFacts, report: Report, words: Words) -> tuple[Report, bytes]:
-    ours = [text for text in facts.notes if read_note(text)]
-    comment = facts.comment if ours else "\n".join(words.section(result) for result in report.results)
-    stream = io.BytesIO()
-    writer = Writer(stream, comment=comment, application=f"pathprobe {__version__}")
-    numbers: dict[int, int] = {}
-    span = _copy(path, writer, _used(report), words, numbers)
-    if span:
-        writer.statistics(span[0], facts.ended_ns or span[1], ours)
-    return _renumbered(report, numbers), stream.getvalue()
+def _end(source: Source, report: Report) -> EndOf:
+    """When listening ended. Where the file does not say, what was assumed must be assumed again."""
+    is_assumed = any(one.claim is Claim.END_ASSUMED for result in report.results for one in result.verdict.reasons)
 
+    def end(last_ns: int, last_copied_ns: int | None) -> int | None:
+        if source.facts.ended_ns is not None or source.facts.cut:
+            return max(last_ns, source.facts.ended_ns or 0)
+        return None if is_assumed or last_ns == last_copied_ns else last_ns
 
-def _copy(
-    path: Path, writer: Writer, used: Mapping[int, Sequence[_Use]], words: Words, numbers: dict[int, int]
-) -> tuple[int, int] | None:
-    """Write the frames that are used, note their new numbers, and say when the file begins and ends."""
-    span: tuple[int, int] | None = None
-    with open_capture(path) as capture:
-        for packet in capture:
-            span = (span[0] if span else packet.time_ns, packet.time_ns)
-            frame = unwrap(packet.linktype, packet.octets)
-            if packet.number not in used or isinstance(frame, NotIp):
-                continue
-            numbers[packet.number] = len(numbers) + 1
-            outgoing, comments = _told(frame.octets, used[packet.number], words)
-            writer.packet(
-                packet.time_ns, frame.octets, interface=packet.interface, outgoing=outgoing, comments=comments
-            )
-    return span
+    return end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,39 +59,55 @@ class _Use:
 
 
 def _used(report: Report) -> dict[int, list[_Use]]:
+    """Frame -> for what it counts; what one question asks is a control of others, of which nothing is said."""
     used: dict[int, list[_Use]] = {}
     for result in report.results:
         for seen in result.observations:
             for number in result.frames.get(seen.probe.id, ()):
                 used.setdefault(number, []).append(_Use(result=result, seen=seen))
-    return used
+    return {number: [one for one in uses if one.seen.probe.role is Role.TEST] or uses for number, uses in used.items()}
 
 
-def _told(octets: bytes, uses: Sequence[_Use], words: Words) -> tuple[bool, list[str]]:
-    """Whether the frame was sent by whoever asked, and what it shows."""
-    packet = dissect(octets)
-    source = None if isinstance(packet, Malformed) else packet.source
-    outgoing = any(source == use.result.source for use in uses)
-    if not isinstance(packet, Malformed) and _goes_on(packet):
-        return outgoing, [words.connection(use.seen) for use in uses]
-    return outgoing, [_comment(use.seen, words, outgoing=outgoing) for use in uses]
+def _tell(report: Report, words: Words) -> Tell:
+    used = _used(report)
+    asked = {(result.source, result.target.address) for result in report.results}
+
+    def tell(number: int, packet: Packet) -> Told | None:
+        if uses := used.get(number):
+            return _told(packet, uses, words)
+        if isinstance(packet.body, IcmpError) and (packet.source, packet.destination) in asked:
+            return Told(outgoing=True, comments=[words.disowned(packet)])
+        return None
+
+    return tell
 
 
-def _goes_on(packet: Packet) -> bool:
+def _told(packet: Packet, uses: Sequence[_Use], words: Words) -> Told:
+    outgoing = any(packet.source == use.result.source for use in uses)
+    said = [
+        words.connection(use.seen) if goes_on(packet) else asked_or_answered(use.seen, words, outgoing=outgoing)
+        for use in uses
+    ]
+    return Told(outgoing=outgoing, comments=list(dict.fromkeys(said)))
+
+
+def goes_on(packet: Packet) -> bool:
     """A segment of a connection that stands: neither a SYN nor a reset."""
     return isinstance(packet.body, Tcp) and not packet.body.flags & (TcpFlags.SYN | TcpFlags.RST)
 
 
-def _comment(seen: Observation, words: Words, *, outgoing: bool) -> str:
+def asked_or_answered(seen: Observation, words: Words, *, outgoing: bool) -> str:
+    """The comment on a probe, or on the answer to it."""
     if outgoing or not isinstance(seen.outcome, Reply):
         return words.sent(seen)
     return words.answer(Match(probe=seen.probe, outcome=seen.outcome, duplicate=False))
 
 
-def _renumbered(report: Report, numbers: Mapping[int, int]) -> Report:
-    def frames(result: Result) -> dict[int, tuple[int, ...]]:
-        return {
-            probe: tuple(numbers[number] for number in old if number in numbers) for probe, old in result.frames.items()
-        }
+def renumbered(frames: Mapping[int, tuple[int, ...]], numbers: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
+    """Probe -> frames, with the numbers that those have in a copy, as far as they are in it."""
+    return {probe: tuple(numbers[number] for number in old if number in numbers) for probe, old in frames.items()}
 
-    return replace(report, results=tuple(replace(result, frames=frames(result)) for result in report.results))
+
+def _renumbered(report: Report, numbers: Mapping[int, int]) -> Report:
+    results = (replace(result, frames=renumbered(result.frames, numbers)) for result in report.results)
+    return replace(report, results=tuple(results))

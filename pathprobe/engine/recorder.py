@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pathprobe.core.ends.crossings import Crossing
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Farewell, Match, Reading
 from pathprobe.core.outcomes import Silent
+from pathprobe.core.packets import Packet
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result
 from pathprobe.engine.notes import Asked, Asking, kept_back_note
@@ -39,6 +41,9 @@ class Words:
     farewell: Callable[[Farewell], str]
     section: Callable[[Result], str]
     connection: Callable[[Observation], str]
+    disowned: Callable[[Packet], str]
+    at_client: Callable[[str, Crossing, Packet, Result], str]
+    at_server: Callable[[Observation | None, Crossing, Packet], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,8 +56,11 @@ def _close(writer: Writer, packets: Sequence[CapturedPacket], facts: FileFacts, 
     """When watching ended, and the notes; of a run that was killed nobody knows."""
     asked = [note for note in notes if isinstance(note, Asked)]
     starts = [one.start_ns for one in asked] or [one.time_ns for one in packets[:1]]
+    if facts.started_ns is not None:
+        starts = [facts.started_ns]
     if starts and facts.ended_ns and (asked or not notes):
-        writer.statistics(min(starts), facts.ended_ns, comments=[str(note) for note in notes])
+        comments = [str(note) for note in notes]
+        writer.statistics(min(starts), facts.ended_ns, comments=comments, delivered=facts.delivered)
 
 
 def _notes(texts: Sequence[str], pseudonyms: Pseudonyms) -> Iterator[Note]:

@@ -17,6 +17,7 @@ from pathprobe.core.report import Result
 from pathprobe.core.sightings import FileSummary, Sighting
 from pathprobe.engine.notes import Asked, read_note
 from pathprobe.engine.sightings import open_sightings
+from pathprobe.wire.captured import FileFacts
 from pathprobe.wire.captures import NotACapture
 
 
@@ -71,19 +72,24 @@ def _read(path: Path) -> _File:
     return _File(
         path=path,
         conversations=conversations(seen),
-        watch=_watch(seen, notes, sightings.facts.ended_ns),
+        watch=_watch(seen, notes, sightings.facts),
         asked=frozenset((note.kind, note.target, note.port) for note in notes),
         summary=sightings.summary,
     )
 
 
-def _watch(seen: list[Sighting], notes: list[Asked], ended_ns: int | None) -> Watch:
-    """From the first packet to the last, or as long as the file itself says."""
+def _watch(seen: list[Sighting], notes: list[Asked], facts: FileFacts) -> Watch:
+    """From the first packet to the last, or as long as the file itself says.
+
+    An excerpt says how many packets it was taken from: a capture that holds strangers' packets ran too.
+    """
     times = [one.time_ns for one in seen]
     starts, ends = [*times, *(note.start_ns for note in notes)], [*times, *(note.end_ns for note in notes)]
-    if ended_ns is not None and starts:
-        ends.append(ended_ns)
-    return Watch(first_ns=min(starts, default=None), last_ns=max(ends, default=None), packets=len(seen))
+    packets = max(len(seen), facts.delivered or 0)
+    if packets:
+        starts += [facts.started_ns] if facts.started_ns is not None else []
+        ends += [facts.ended_ns] if facts.ended_ns is not None else []
+    return Watch(first_ns=min(starts, default=None), last_ns=max(ends, default=None), packets=packets)
 
 
 def _only_asked(results: tuple[Result, ...], asked: frozenset[tuple[str, str, int]]) -> tuple[Result, ...]:

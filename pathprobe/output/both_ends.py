@@ -7,7 +7,7 @@ from pathprobe.core.ends.clocks import Clocks, Delays
 from pathprobe.core.ends.fates import Fate
 from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.probes import Flow, Kind
-from pathprobe.core.report import Result, State
+from pathprobe.core.report import Report, Result, State
 
 _ASKING = {"tcp": "SYN", "udp": "datagram", "icmp": "echo request"}
 
@@ -161,6 +161,12 @@ def lines(result: Result) -> list[str]:
     if ends is None:
         return []
     return [*_hops(ends), *_clocks(ends.clocks), *_addresses(ends)]
+
+
+def server_ahead(report: Report) -> float | None:
+    """By how many seconds the server's clock is ahead of the client's; None where nothing shows it."""
+    clocks = next((one.both_ends.clocks for one in report.results if one.both_ends and one.both_ends.clocks), None)
+    return clocks.main.offset_ns / 1e9 if clocks else None
 
 
 def _hops(ends: BothEnds) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathprobe.core.evidence import Observation
+from pathprobe.core.icmp import explain
 from pathprobe.core.ledger import Farewell, Match
 from pathprobe.core.outcomes import (
     Answered,
@@ -16,6 +17,7 @@ from pathprobe.core.outcomes import (
     TimeExceeded,
     TooBig,
 )
+from pathprobe.core.packets import IcmpError, Packet
 from pathprobe.core.probes import Kind, Probe
 from pathprobe.core.report import Result
 from pathprobe.output.wording import error_text, summary, sureness
@@ -47,6 +49,12 @@ def farewell_comment(farewell: Farewell) -> str:
 def connection_comment(seen: Observation) -> str:
     """To which probe a segment belongs that comes after the handshake."""
     return f"of the connection that probe {seen.probe.id} began"
+
+
+def disowned_comment(packet: Packet) -> str:
+    """The host that asked refuses what comes to it: the program was gone before the answer."""
+    what = explain(packet.version, packet.body.type, packet.body.code).name if isinstance(packet.body, IcmpError) else ""
+    return f"the host that asked refuses an answer itself: {what}, so the program that asked did not wait for it"
 
 
 def section_comment(result: Result) -> str:

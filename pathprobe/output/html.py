@@ -15,23 +15,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pathprobe import __version__
 from pathprobe.core.exhibits import Exhibit
 from pathprobe.core.report import Report, Result
-from pathprobe.output import flows, packets, path_mtu, wording
+from pathprobe.output import both_ends, flows, packets, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
 from pathprobe.output.path_drawing import draw
 from pathprobe.output.shapes import Drawing
 from pathprobe.output.table import POINTER, hop_table
-from pathprobe.output.verify import ANALYZE, CHECK, EVIDENCE, display_filter, frame_filter
+from pathprobe.output.verify import CHECK, EVIDENCE, Proof, analyze, display_filter, frame_filter, what_is_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reason:
-    """A sentence, the packets that prove it, and how many more do."""
+    """A sentence, the packets that prove it, how many more do, and packets of the server's capture."""
 
     text: str
     frames: tuple[int, ...]
     more: int
+    at_server: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class _Section:
     ways: tuple[_Way, ...]
     reasons: tuple[_Reason, ...]
     boxes: tuple[str, ...]
+    ends: tuple[str, ...]
     sizes: tuple[str, ...]
     steps: tuple[str, ...]
     display_filter: str
@@ -75,8 +77,9 @@ class _Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One packet of the evidence; ``seconds`` since the run began."""
+    """One packet of the evidence; ``seconds`` since the run began; ``anchor``: what links to it name."""
 
+    anchor: str
     number: int
     seconds: str
     direction: str
@@ -86,20 +89,29 @@ class _Row:
     conclusions: tuple[str, ...]
 
 
-def render(report: Report, exhibits: Sequence[Exhibit], environment: Mapping[str, str], *, evidence_sum: str) -> str:
-    """The whole report; ``evidence_sum`` is the SHA-256 of the capture, in hexadecimal digits."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """The packets of one capture; ``times``: by which clock."""
+
+    name: str
+    digest: str
+    times: str
+    rows: tuple[_Row, ...]
+
+
+def render(report: Report, proofs: Sequence[Proof], environment: Mapping[str, str]) -> str:
+    """The whole report; ``proofs`` are the captures beside it."""
     started = datetime.fromtimestamp(report.started, UTC)
     return _template().render(
         sections=[_section(result) for result in report.results],
-        packets=[_row(one, report.started) for one in exhibits],
+        tables=[_table(report, proof) for proof in proofs],
         environment=environment,
         started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         duration=f"{report.duration:.1f} s",
         complete=report.complete,
         version=__version__,
-        evidence=EVIDENCE,
-        evidence_sum=evidence_sum,
-        commands=(CHECK, ANALYZE),
+        what_is_in=what_is_in(proofs).split("`"),
+        commands=(CHECK, analyze(proofs)),
     )
 
 
@@ -130,6 +142,7 @@ def _section(result: Result) -> _Section:
         ways=_ways(result),
         reasons=tuple(_reason(result, claim(one), one.probes) for one in result.verdict.reasons),
         boxes=tuple(box_lines(result)),
+        ends=tuple(both_ends.lines(result)),
         sizes=tuple(path_mtu.lines(result)),
         steps=next_steps(result),
         display_filter=display_filter(result),
@@ -164,13 +177,27 @@ def _ways(result: Result) -> tuple[_Way, ...]:
 def _reason(result: Result, text: str, probes: tuple[int, ...]) -> _Reason:
     frames = packets.frames_of(result, probes)
     more = max(0, len(frames) - packets.MOST_NAMED)
-    return _Reason(text=text, frames=frames[: packets.MOST_NAMED], more=more)
+    at_server = packets.server_frames_of(result, probes)[: packets.MOST_NAMED]
+    return _Reason(text=text, frames=frames[: packets.MOST_NAMED], more=more, at_server=at_server)
 
 
-def _row(exhibit: Exhibit, started: float) -> _Row:
+def _table(report: Report, proof: Proof) -> _Table:
+    if proof.name == EVIDENCE:
+        rows = tuple(_row(one, report.started, "packet") for one in proof.exhibits)
+        return _Table(name=proof.name, digest=proof.digest, times="seconds since the run began", rows=rows)
+    ahead = both_ends.server_ahead(report)
+    times = "seconds by the server's own clock since the client's run began"
+    if ahead is not None:
+        times = "seconds since the run began, by the client's clock"
+    rows = tuple(_row(one, report.started + (ahead or 0.0), "server-packet") for one in proof.exhibits)
+    return _Table(name=proof.name, digest=proof.digest, times=times, rows=rows)
+
+
+def _row(exhibit: Exhibit, started: float, anchor: str) -> _Row:
     seen = exhibit.seen
     source, destination = packets.ends(seen.packet)
     return _Row(
+        anchor=f"{anchor}-{seen.number}",
         number=seen.number,
         seconds=f"{seen.time_ns / 1e9 - started:.4f}",
         direction=packets.direction(seen),

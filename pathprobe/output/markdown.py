@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 
 from pathprobe.core.report import Report, Result
-from pathprobe.output import flows, path_mtu, wording
+from pathprobe.output import both_ends, flows, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
-from pathprobe.output.packets import MOST_NAMED, frames_of
+from pathprobe.output.packets import MOST_NAMED, frames_of, server_frames_of
 from pathprobe.output.table import POINTER, hop_table, path_line
-from pathprobe.output.verify import ANALYZE, CHECK, EVIDENCE, display_filter, frame_filter
+from pathprobe.output.verify import CHECK, Proof, analyze, display_filter, frame_filter, what_is_in
 
 #: What means something in the middle of a line: CommonMark sections 2.4 and 6, and GitHub's tables and strikethrough.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~])")
@@ -31,12 +31,12 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", plain)
 
 
-def render(report: Report, *, evidence_sum: str) -> str:
-    """The whole report; ``evidence_sum`` is the SHA-256 of the capture, in hexadecimal digits."""
+def render(report: Report, proofs: Sequence[Proof]) -> str:
+    """The whole report; ``proofs`` are the captures beside it."""
     parts = [part for result in report.results for part in _result(result)]
     if not report.complete:
         parts.insert(0, "*Interrupted: this is what was learnt so far.*")
-    return "\n\n".join([*parts, *_verify(report, evidence_sum)]) + "\n"
+    return "\n\n".join([*parts, *_verify(report, proofs)]) + "\n"
 
 
 def _result(result: Result) -> list[str]:
@@ -48,6 +48,7 @@ def _result(result: Result) -> list[str]:
         parts.append(_paths(result))
     parts += _list("Why", [_reason(result, number) for number in range(len(result.verdict.reasons))])
     parts += _list("On the way", [escaped(line) for line in box_lines(result)])
+    parts += _list("From both ends", [escaped(line) for line in both_ends.lines(result)])
     parts += _list("Packet sizes", [escaped(line) for line in path_mtu.lines(result)])
     return parts + _list("Next", [escaped(step) for step in next_steps(result)])
 
@@ -72,8 +73,11 @@ def _reason(result: Result, number: int) -> str:
     one = result.verdict.reasons[number]
     numbers = frames_of(result, one.probes)
     more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
-    named = f" (packets {', '.join(map(str, numbers[:MOST_NAMED]))}{more})" if numbers else ""
-    return escaped(claim(one)) + named
+    named = f"packets {', '.join(map(str, numbers[:MOST_NAMED]))}{more}" if numbers else ""
+    at_server = server_frames_of(result, one.probes)[:MOST_NAMED]
+    there = f"at the server {', '.join(map(str, at_server))}" if at_server else ""
+    proof = "; ".join(filter(None, [named, there]))
+    return escaped(claim(one)) + (f" ({proof})" if proof else "")
 
 
 def _list(title: str, items: Sequence[str]) -> list[str]:
@@ -84,13 +88,12 @@ def _code(text: str) -> str:
     return f"```\n{text}\n```"
 
 
-def _verify(report: Report, evidence_sum: str) -> list[str]:
+def _verify(report: Report, proofs: Sequence[Proof]) -> list[str]:
     parts = [
         "## How to verify this",
-        f"Every packet that was sent, and every answer that counted, is in `{EVIDENCE}`, each with a comment that says"
-        " what follows from it. Nobody needs privileges or a network to check that:",
-        _code(f"{CHECK}\n{ANALYZE}"),
-        f"SHA-256 of `{EVIDENCE}`: `{evidence_sum}`",
+        f"{what_is_in(proofs)} Nobody needs privileges or a network to check that:",
+        _code(f"{CHECK}\n{analyze(proofs)}"),
+        *(f"SHA-256 of `{proof.name}`: `{proof.digest}`" for proof in proofs),
     ]
     for result in report.results:
         proving = {probe for one in result.verdict.reasons for probe in one.probes}

@@ -39,6 +39,12 @@ def frames_of(result: Result, probes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted({number for probe in probes for number in result.frames.get(probe, ())}))
 
 
+def server_frames_of(result: Result, probes: tuple[int, ...]) -> tuple[int, ...]:
+    """The same in the server's capture, where there is one."""
+    frames = result.both_ends.server_frames if result.both_ends else {}
+    return tuple(sorted({number for probe in probes for number in frames.get(probe, ())}))
+
+
 def _end(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 

@@ -1,40 +1,57 @@
 """What is in a ticket? The files by which somebody else is convinced, by their names.
 
-Pure: a report, the capture behind it and what is known of this host in, octets out.
+Pure: a report, the captures behind it and what is known of this host in, octets out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from pathprobe.core.exhibits import Exhibit
 from pathprobe.core.report import Report
 from pathprobe.output import html, json, markdown
-from pathprobe.output.verify import EVIDENCE
+from pathprobe.output.verify import EVIDENCE, SERVER_EVIDENCE, Proof
 
 _SUMS = "SHA256SUMS"
 
-#: Every file of a ticket; the sums last, for they are of the others.
-NAMES = ("report.md", "report.json", "report.html", EVIDENCE, "environment.txt", _SUMS)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A capture, and what is shown of its packets."""
+
+    octets: bytes
+    exhibits: tuple[Exhibit, ...]
 
 
-def files(
-    report: Report, evidence: bytes, exhibits: Sequence[Exhibit], environment: Mapping[str, str]
-) -> dict[str, bytes]:
-    """The octets of each file of NAMES. ``evidence`` is the capture, ``exhibits`` what is shown of its packets."""
-    evidence_sum = sha256(evidence).hexdigest()
-    report = replace(report, capture_path=EVIDENCE, capture_packets=len(exhibits))
+def names(*, both_ends: bool = False) -> tuple[str, ...]:
+    """Every file of a ticket; the sums last, for they are of the others."""
+    captures = (EVIDENCE, SERVER_EVIDENCE) if both_ends else (EVIDENCE,)
+    return ("report.md", "report.json", "report.html", *captures, "environment.txt", _SUMS)
+
+
+def files(report: Report, captures: Sequence[Shown], environment: Mapping[str, str]) -> dict[str, bytes]:
+    """The octets of each file, by its name. Of two captures the client's is the first."""
+    kept = dict(zip((EVIDENCE, SERVER_EVIDENCE), captures, strict=False))
+    proofs = [
+        Proof(name=name, digest=sha256(shown.octets).hexdigest(), exhibits=shown.exhibits)
+        for name, shown in kept.items()
+    ]
+    report = replace(report, capture_path=EVIDENCE, capture_packets=len(captures[0].exhibits))
+    if len(captures) > 1:
+        report = replace(report, server_capture_path=SERVER_EVIDENCE)
     texts = {
-        "report.md": markdown.render(report, evidence_sum=evidence_sum),
+        "report.md": markdown.render(report, proofs),
         "report.json": json.render(report) + "\n",
-        "report.html": html.render(report, exhibits, environment, evidence_sum=evidence_sum),
+        "report.html": html.render(report, proofs, environment),
         "environment.txt": _lines(environment),
     }
-    contents = {name: text.encode(errors="backslashreplace") for name, text in texts.items()} | {EVIDENCE: evidence}
-    sums = "".join(f"{sha256(contents[name]).hexdigest()}  {name}\n" for name in NAMES if name != _SUMS)
-    return {name: contents[name] for name in NAMES if name != _SUMS} | {_SUMS: sums.encode()}
+    contents = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
+    contents |= {name: shown.octets for name, shown in kept.items()}
+    listed = [name for name in names(both_ends=len(captures) > 1) if name != _SUMS]
+    sums = "".join(f"{sha256(contents[name]).hexdigest()}  {name}\n" for name in listed)
+    return {name: contents[name] for name in listed} | {_SUMS: sums.encode()}
 
 
 def _lines(environment: Mapping[str, str]) -> str:

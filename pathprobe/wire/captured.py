@@ -32,13 +32,17 @@ class FileFacts:
 
     ``comment`` and ``application`` are the first section's, ``notes`` the comments of the interface statistics.
     ``ended_ns``: when watching ended, None when nothing says so: the run was killed, or the format has no word for it.
+    ``started_ns``: when it began, as far as the file says. ``delivered``: packets that whoever watched got, of which
+    the file may hold some; None when it does not say.
     ``frames`` counts those ``without_time`` too, which are not handed on.
     """
 
     comment: str = ""
     application: str = ""
     notes: list[str] = field(default_factory=list)
+    started_ns: int | None = None
     ended_ns: int | None = None
+    delivered: int | None = None
     linktypes: set[int] = field(default_factory=set)
     frames: int = 0
     without_time: int = 0

@@ -57,10 +57,13 @@ class Writer:
             form.ENHANCED_PACKET, fixed + _padded(octets), [(form.PACKET_FLAGS, flags), *_texts(form.COMMENT, comments)]
         )
 
-    def statistics(self, start_ns: int, end_ns: int, comments: Sequence[str] = ()) -> None:
+    def statistics(
+        self, start_ns: int, end_ns: int, comments: Sequence[str] = (), *, delivered: int | None = None
+    ) -> None:
         """When watching began and ended, per interface: a silence counts only while somebody listened.
 
-        The comments go to the first interface. A run that saw no packet has them too, so it gets the
+        The comments go to the first interface, and so does how many packets were ``delivered`` in all, where the file
+        holds some of them only. A run that saw no packet has them too, so it gets the
         interface ``any``, which is libpcap's name for all of them.
         """
         if not self._interfaces:
@@ -71,6 +74,8 @@ class Writer:
                 (form.STATISTICS_START, struct.pack("<II", *_halves(start_ns))),
                 (form.STATISTICS_END, struct.pack("<II", *_halves(end_ns))),
             ]
+            if delivered is not None and number == 0:
+                options.append((form.STATISTICS_DELIVERED, struct.pack("<Q", delivered)))
             self._block(form.STATISTICS, struct.pack("<III", number, *_halves(end_ns)), options)
 
     def _block(self, type_: int, fixed: bytes, options: Sequence[form.Option]) -> None:

@@ -207,12 +207,18 @@ class _Contents:
         interface = self._described(number)
         options = list(block.options(12))
         self._facts.notes += _comments(options)
-        ended = dict(options).get(form.STATISTICS_END)
-        if ended is not None:
-            high, low = struct.unpack(block.order + "II", ended)
-            self._facts.ended_ns = max(self._facts.ended_ns or 0, self._end(interface.nanoseconds(high, low)))
+        known, facts = dict(options), self._facts
+        if (started := known.get(form.STATISTICS_START)) is not None:
+            time_ns = self._bound(interface.nanoseconds(*struct.unpack(block.order + "II", started)))
+            facts.started_ns = time_ns if facts.started_ns is None else min(facts.started_ns, time_ns)
+        if (ended := known.get(form.STATISTICS_END)) is not None:
+            time_ns = self._bound(interface.nanoseconds(*struct.unpack(block.order + "II", ended)))
+            facts.ended_ns = max(facts.ended_ns or 0, time_ns)
+        if (delivered := known.get(form.STATISTICS_DELIVERED)) is not None:
+            (count,) = struct.unpack(block.order + "Q", delivered)
+            facts.delivered = (facts.delivered or 0) + count
 
-    def _end(self, time_ns: int) -> int:
+    def _bound(self, time_ns: int) -> int:
         """dumpcap counts this one time in microseconds whatever the resolution is: decades before its packets."""
         in_microseconds = self._first_ns is not None and time_ns < self._first_ns // 2
         return time_ns * 1000 if in_microseconds else time_ns

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pathprobe.core.ends.changes import Changed
 from pathprobe.core.ends.clocks import Clocks
+from pathprobe.core.ends.crossings import Crossing
 from pathprobe.core.ends.fates import Fate
 from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.ends.running import Running
@@ -20,7 +21,8 @@ class BothEnds:
 
     ``sent`` and ``arrived`` count the packets that ask, ``answers`` and ``heard`` what the server sent and what of it
     came home. ``seen_as``: flows as they left and as the server saw them, where a NAT rewrote them. Hops are from end
-    to end, None where nothing shows them. ``server_frames``: probe id -> frames in the server's capture.
+    to end, None where nothing shows them. ``server_frames``: probe id -> frames in the server's capture. ``crossings``:
+    every packet of the conversations, at either end.
     """
 
     fate: Fate
@@ -38,3 +40,4 @@ class BothEnds:
     lost: tuple[LostData, ...]
     resets: tuple[StrangeReset, ...]
     server_frames: Mapping[int, tuple[int, ...]]
+    crossings: tuple[Crossing, ...] = ()

@@ -10,6 +10,7 @@ from pathprobe.core.ends.both_ends import BothEnds
 from pathprobe.core.ends.case import Case, Server
 from pathprobe.core.ends.changes import Changed, changes
 from pathprobe.core.ends.clocks import read_clocks
+from pathprobe.core.ends.crossings import crossings
 from pathprobe.core.ends.joining import Joined
 from pathprobe.core.ends.lost_octets import LostData, lost_data
 from pathprobe.core.ends.questions import Question, questions
@@ -132,7 +133,13 @@ def _both_ends(
         lost=lost,
         resets=resets,
         server_frames=case.question.server_frames,
+        crossings=crossings(case.question.joined, _asking(case.question)),
     )
+
+
+def _asking(question: Question) -> dict[int, int]:
+    """Frame of the client -> the probe that it is."""
+    return {frames[0]: id for id, frames in question.frames.items()}
 
 
 def _seen_as(question: Question) -> list[tuple[Flow, Flow]]:
@@ -144,7 +151,7 @@ def _middleboxes(case: Case, found: Sequence[Changed]) -> tuple[Middlebox, ...]:
     """What was changed, between the two ends: no hop in between says where."""
     there = Hop(ttl=case.hops_there or case.hops_back or 1, address=case.target)
     label = case.question.observations[0].probe.flow.label
-    probes = {frames[0]: id for id, frames in case.question.frames.items()}
+    probes = _asking(case.question)
     return tuple(
         Middlebox(
             between=(Hop(ttl=0), there) if one.forward else (there, Hop(ttl=0)),

@@ -63,7 +63,11 @@ class Witness:
     @property
     def rests_on_assumption(self) -> bool:
         """Something is called silent perhaps only because of the moment that was added."""
-        return self.end_ns > self.last_ns and self.question.last_asked_ns + _ASSUMED > self.last_ns
+        return self.ended_ns is None and self.end_ns > self.last_ns and self._was_asked_last
+
+    @property
+    def _was_asked_last(self) -> bool:
+        return self.question.last_asked_ns + _ASSUMED > self.last_ns
 
     @property
     def is_plain(self) -> bool:
