@@ -27,7 +27,7 @@ def finding(result: Result) -> str | None:
     if ends and ends.lost and result.verdict.state is State.OPEN:
         return f"the target answers, and then {_lost(ends.lost[0])}"
     if ends and ends.resets and result.verdict.state is State.OPEN:
-        return f"the target answers, and then {_breaker(result)} breaks the connection off with a reset"
+        return f"the target answers, and then {breaker(result)} breaks the connection off with a reset"
     if ends is None or ends.fate not in _FINDINGS:
         return None
     if _is_interval(result):
@@ -35,13 +35,13 @@ def finding(result: Result) -> str | None:
     known = ends.fate is not Fate.NEVER_ARRIVED or ends.running.is_known
     clause = (_FINDINGS[ends.fate] if known else _UNKNOWN).format(
         lost=ends.sent - ends.arrived,
-        sent=_packets(result, ends.sent),
+        sent=asked(result, ends.sent),
         arrived=ends.arrived,
-        answers=_count(ends.answers, "packet"),
+        answers=count(ends.answers, "packet"),
     )
     if result.verdict.state is not State.INTERMITTENT:
         return clause
-    return f"{ends.tries[ends.fate]} of {_count(sum(ends.tries.values()), 'try')} died; in all, {clause}"
+    return f"{ends.tries[ends.fate]} of {count(sum(ends.tries.values()), 'try')} died; in all, {clause}"
 
 
 def _is_interval(result: Result) -> bool:
@@ -51,7 +51,8 @@ def _is_interval(result: Result) -> bool:
     return bool(ends and ends.fate is Fate.NEVER_ARRIVED and good and good.ttl and is_steady)
 
 
-def _breaker(result: Result) -> str:
+def breaker(result: Result) -> str:
+    """Who made what the server never sent."""
     device = result.verdict.location.device
     if device is None:
         return "a box on the way"
@@ -64,13 +65,15 @@ def _lost(one: LostData) -> str:
     return f"{what} of the {sender} never arrive at the {receiver}"
 
 
-def _packets(result: Result, count: int) -> str:
-    return _count(count, _ASKING[result.target.protocol])
+def asked(result: Result, number: int) -> str:
+    """So many packets that ask: ``2 SYNs``."""
+    return count(number, _ASKING[result.target.protocol])
 
 
-def _count(count: int, what: str) -> str:
-    plural = what if count == 1 else f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{count} {plural}"
+def count(number: int, what: str) -> str:
+    """``1 packet``, ``3 tries``."""
+    plural = what if number == 1 else f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number} {plural}"
 
 
 # ---- what to do
@@ -85,7 +88,7 @@ def next_steps(result: Result) -> tuple[str, ...] | None:
         return tuple(_ask_about_data(result, one) for one in ends.lost)
     if ends.resets:
         return (
-            f"Ask who runs {_breaker(result)} why it resets connections to {result.target.service}: its log tells.",
+            f"Ask who runs {breaker(result)} why it resets connections to {result.target.service}: its log tells.",
         )
     match ends.fate:
         case Fate.NEVER_ARRIVED if not ends.running.is_known:
@@ -171,7 +174,7 @@ def server_ahead(report: Report) -> float | None:
 
 def _hops(ends: BothEnds) -> list[str]:
     ways = [(ends.hops_there, "there"), (ends.hops_back, "back")]
-    known = [f"{_count(hops, 'hop')} {way}" for hops, way in ways if hops]
+    known = [f"{count(hops, 'hop')} {way}" for hops, way in ways if hops]
     return [f"{' and '.join(known)}, by the TTLs at both ends"] if known else []
 
 
@@ -187,7 +190,7 @@ def _clocks(clocks: Clocks | None) -> list[str]:
     else:
         text = f"the server's clock is {ahead}, +- {span.error_ns / 1e6:.3f} ms"
     if len(clocks.spans) > 1:
-        text += f"; that changed {_count(len(clocks.spans) - 1, 'time')}: a clock was set, or drifts"
+        text += f"; that changed {count(len(clocks.spans) - 1, 'time')}: a clock was set, or drifts"
     return [text, *_delays(clocks)]
 
 
@@ -200,7 +203,7 @@ def _delays(clocks: Clocks) -> list[str]:
 
 def _delay(found: Delays) -> str:
     least, middle, most = (f"{seconds * 1000:.3f}" for seconds in (found.least, found.median, found.most))
-    return f"{middle} ms ({least} to {most}, {_count(found.packets, 'packet')})"
+    return f"{middle} ms ({least} to {most}, {count(found.packets, 'packet')})"
 
 
 def _addresses(ends: BothEnds) -> list[str]:

@@ -6,9 +6,10 @@ from pathprobe.core.ends.crossings import Crossing
 from pathprobe.core.evidence import Observation
 from pathprobe.core.icmp import explain
 from pathprobe.core.packets import IcmpError, Packet, Tcp, TcpFlags
+from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result
 
-_ASKING = {"tcp": "SYN", "udp": "datagram", "icmp": "echo request"}
+_ASKING = {Kind.TCP: "SYN to {label}", Kind.UDP: "datagram to {label}", Kind.ECHO: "echo request"}
 
 
 def at_client(about: str, crossing: Crossing, packet: Packet, result: Result) -> str:
@@ -39,10 +40,11 @@ def at_server(seen: Observation | None, crossing: Crossing, packet: Packet) -> s
 
 def _what(seen: Observation, packet: Packet, *, forward: bool) -> str:
     probe = seen.probe
-    asked = f"probe {probe.id} of the client ({_ASKING[probe.flow.kind]} to {probe.flow.label})"
+    number = f"probe {probe.id} of the client"
+    asked = f"{number} ({_ASKING[probe.flow.kind].format(label=probe.flow.label)})"
     match packet.body:
         case IcmpError(type=type_, code=code):
             return f"ICMP {explain(packet.version, type_, code).name}, about {asked}"
         case Tcp(flags=flags) if not flags & (TcpFlags.SYN | TcpFlags.RST):
-            return f"of the connection that {asked} began"
+            return f"of the connection that {number} began"
     return asked if forward else f"answer to {asked}"

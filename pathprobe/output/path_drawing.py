@@ -13,6 +13,7 @@ from pathprobe.core.quotes import Change
 from pathprobe.core.report import HopRow, Middlebox, Result, State, Where
 from pathprobe.output import flows
 from pathprobe.output.boxes import row_note
+from pathprobe.output.ends_drawing import draw_ends
 from pathprobe.output.shapes import GAP, MARGIN, RADIUS, SPACE, WIDTH, Drawing, Link, Look, Mark, Node, Sheet, Sign
 from pathprobe.output.table import POINTER, break_after, hop_note
 from pathprobe.output.ways_drawing import draw_ways
@@ -38,7 +39,7 @@ class _Between:
 
 def draw(result: Result) -> Drawing:
     """The path of one result."""
-    sheet = draw_ways(result) if flows.are_traced(result.paths) else _one_way(result)
+    sheet = _sheet(result)
     return Drawing(
         width=WIDTH,
         height=sheet.y + MARGIN,
@@ -51,7 +52,18 @@ def draw(result: Result) -> Drawing:
     )
 
 
+def _sheet(result: Result) -> Sheet:
+    """Between two ends nothing shows the hops, unless somebody stepped through them."""
+    if flows.are_traced(result.paths):
+        return draw_ways(result)
+    if result.both_ends and not result.hops:
+        return draw_ends(result, result.both_ends)
+    return _one_way(result)
+
+
 def _description(result: Result) -> str:
+    if result.both_ends and not result.hops:
+        return f"{summary(result)} Two ends: the client {result.source}, the server {result.target.address}."
     hops = ", ".join(f"hop {row.ttl} {row.address or 'answered nobody'}" for row in result.hops)
     return f"{summary(result)} From this host ({result.source}): {hops or 'no hop was asked'}."
 

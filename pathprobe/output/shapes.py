@@ -36,11 +36,13 @@ class Look(StrEnum):
 
 
 class Sign(StrEnum):
-    """What a mark on a line shows: it breaks here, it may break here, a box changes packets here."""
+    """What a mark on a line shows: it breaks here, it may break here, a box changes packets here, which way it goes."""
 
     CROSS = "cross"
     QUESTION = "question"
     BOX = "box"
+    DOWN = "down"
+    UP = "up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
