@@ -24,10 +24,8 @@ _UNKNOWN = "no answer to {sent}, and the server's capture cannot tell whether th
 def finding(result: Result) -> str | None:
     """What happened, in one clause; None where the fate is one that one end sees as well."""
     ends = result.both_ends
-    if ends and ends.lost and result.verdict.state is State.OPEN:
-        return f"the target answers, and then {_lost(ends.lost[0])}"
-    if ends and ends.resets and result.verdict.state is State.OPEN:
-        return f"the target answers, and then {breaker(result)} breaks the connection off with a reset"
+    if (wrong := trouble(result)) and result.verdict.state is State.OPEN:
+        return f"the target answers, and then {wrong}"
     if ends is None or ends.fate not in _FINDINGS:
         return None
     if _is_interval(result):
@@ -42,6 +40,14 @@ def finding(result: Result) -> str | None:
     if result.verdict.state is not State.INTERMITTENT:
         return clause
     return f"{ends.tries[ends.fate]} of {count(sum(ends.tries.values()), 'try')} died; in all, {clause}"
+
+
+def trouble(result: Result) -> str | None:
+    """What goes wrong with connections that the server accepted, in one clause; None if nothing does."""
+    ends = result.both_ends
+    if ends and ends.lost:
+        return _lost(ends.lost[0])
+    return f"{breaker(result)} breaks the connection off with a reset" if ends and ends.resets else None
 
 
 def _is_interval(result: Result) -> bool:
@@ -87,9 +93,7 @@ def next_steps(result: Result) -> tuple[str, ...] | None:
     if ends.lost:
         return tuple(_ask_about_data(result, one) for one in ends.lost)
     if ends.resets:
-        return (
-            f"Ask who runs {breaker(result)} why it resets connections to {result.target.service}: its log tells.",
-        )
+        return (f"Ask who runs {breaker(result)} why it resets connections to {result.target.service}: its log tells.",)
     match ends.fate:
         case Fate.NEVER_ARRIVED if not ends.running.is_known:
             return (_capture_again(result),)

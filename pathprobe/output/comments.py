@@ -53,7 +53,9 @@ def connection_comment(seen: Observation) -> str:
 
 def disowned_comment(packet: Packet) -> str:
     """The host that asked refuses what comes to it: the program was gone before the answer."""
-    what = explain(packet.version, packet.body.type, packet.body.code).name if isinstance(packet.body, IcmpError) else ""
+    what = (
+        explain(packet.version, packet.body.type, packet.body.code).name if isinstance(packet.body, IcmpError) else ""
+    )
     return f"the host that asked refuses an answer itself: {what}, so the program that asked did not wait for it"
 
 

@@ -59,6 +59,8 @@ class _Section:
 
     label: str
     state: str
+    stated: str
+    fails: bool
     finding: str
     summary: str
     sure: str
@@ -73,6 +75,7 @@ class _Section:
     steps: tuple[str, ...]
     display_filter: str
     frame_filter: str
+    server_filter: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,8 @@ def render(report: Report, proofs: Sequence[Proof], environment: Mapping[str, st
         tables=[_table(report, proof) for proof in proofs],
         environment=environment,
         started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        duration=f"{report.duration:.1f} s",
+        heading="From where it was asked" if report.engine != "capture" else "Where the capture was analyzed",
+        span=f"The {'run took' if report.engine != 'capture' else 'questions span'} {report.duration:.1f} s",
         complete=report.complete,
         version=__version__,
         what_is_in=what_is_in(proofs).split("`"),
@@ -129,10 +133,12 @@ def _template() -> Template:
 
 def _section(result: Result) -> _Section:
     headers, rows = hop_table(result)
-    proving = packets.frames_of(result, tuple({probe for one in result.verdict.reasons for probe in one.probes}))
+    proving, at_server = packets.proving(result), packets.proving_at_server(result)
     return _Section(
         label=result.target.label,
         state=result.verdict.state,
+        stated=wording.stated(result),
+        fails=wording.fails(result),
         finding=wording.finding(result),
         summary=wording.summary(result),
         sure=wording.sureness(result.verdict.confidence),
@@ -147,6 +153,7 @@ def _section(result: Result) -> _Section:
         steps=next_steps(result),
         display_filter=display_filter(result),
         frame_filter=frame_filter(proving) if proving else "",
+        server_filter=frame_filter(at_server) if at_server else "",
     )
 
 
@@ -184,11 +191,12 @@ def _reason(result: Result, text: str, probes: tuple[int, ...]) -> _Reason:
 def _table(report: Report, proof: Proof) -> _Table:
     if proof.name == EVIDENCE:
         rows = tuple(_row(one, report.started, "packet") for one in proof.exhibits)
-        return _Table(name=proof.name, digest=proof.digest, times="seconds since the run began", rows=rows)
+        times = "since the run began" if report.engine != "capture" else "since the first question"
+        return _Table(name=proof.name, digest=proof.digest, times=f"seconds {times}", rows=rows)
     ahead = both_ends.server_ahead(report)
-    times = "seconds by the server's own clock since the client's run began"
+    times = "seconds by the server's clock, since the first question by the client's"
     if ahead is not None:
-        times = "seconds since the run began, by the client's clock"
+        times = "seconds since the first question, by the client's clock"
     rows = tuple(_row(one, report.started + (ahead or 0.0), "server-packet") for one in proof.exhibits)
     return _Table(name=proof.name, digest=proof.digest, times=times, rows=rows)
 

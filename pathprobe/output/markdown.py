@@ -14,9 +14,9 @@ from pathprobe.output import both_ends, flows, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
-from pathprobe.output.packets import MOST_NAMED, frames_of, server_frames_of
+from pathprobe.output.packets import MOST_NAMED, frames_of, proving, proving_at_server, server_frames_of
 from pathprobe.output.table import POINTER, hop_table, path_line
-from pathprobe.output.verify import CHECK, Proof, analyze, display_filter, frame_filter, what_is_in
+from pathprobe.output.verify import CHECK, SERVER_EVIDENCE, Proof, analyze, display_filter, frame_filter, what_is_in
 
 #: What means something in the middle of a line: CommonMark sections 2.4 and 6, and GitHub's tables and strikethrough.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~])")
@@ -96,9 +96,9 @@ def _verify(report: Report, proofs: Sequence[Proof]) -> list[str]:
         *(f"SHA-256 of `{proof.name}`: `{proof.digest}`" for proof in proofs),
     ]
     for result in report.results:
-        proving = {probe for one in result.verdict.reasons for probe in one.probes}
-        frames = frames_of(result, tuple(proving))
+        frames, at_server = proving(result), proving_at_server(result)
         parts.append(f"In Wireshark, for {escaped(result.target.label)}: `{display_filter(result)}`")
         if frames:
-            parts.append(f"The packets that prove it: `{frame_filter(frames)}`")
+            there = f", and `{frame_filter(at_server)}` in `{SERVER_EVIDENCE}`" if at_server else ""
+            parts.append(f"The packets that prove it: `{frame_filter(frames)}`{there}")
     return parts

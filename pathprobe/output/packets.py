@@ -45,6 +45,20 @@ def server_frames_of(result: Result, probes: tuple[int, ...]) -> tuple[int, ...]
     return tuple(sorted({number for probe in probes for number in frames.get(probe, ())}))
 
 
+def proving(result: Result) -> tuple[int, ...]:
+    """The packets on which the verdict's reasons rest."""
+    return frames_of(result, _reasons_probes(result))
+
+
+def proving_at_server(result: Result) -> tuple[int, ...]:
+    """The same in the server's capture."""
+    return server_frames_of(result, _reasons_probes(result))
+
+
+def _reasons_probes(result: Result) -> tuple[int, ...]:
+    return tuple({probe for one in result.verdict.reasons for probe in one.probes})
+
+
 def _end(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from pathprobe.core.quotes import Change
 from pathprobe.core.report import HopRow, Middlebox, Result, State, Where
-from pathprobe.output import flows
+from pathprobe.output import flows, watched
 from pathprobe.output.boxes import row_note
 from pathprobe.output.ends_drawing import draw_ends
 from pathprobe.output.shapes import GAP, MARGIN, RADIUS, SPACE, WIDTH, Drawing, Link, Look, Mark, Node, Sheet, Sign
 from pathprobe.output.table import POINTER, break_after, hop_note
 from pathprobe.output.ways_drawing import draw_ways
-from pathprobe.output.wording import is_mute, summary
+from pathprobe.output.wording import fails, is_mute, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _description(result: Result) -> str:
     if result.both_ends and not result.hops:
         return f"{summary(result)} Two ends: the client {result.source}, the server {result.target.address}."
     hops = ", ".join(f"hop {row.ttl} {row.address or 'answered nobody'}" for row in result.hops)
-    return f"{summary(result)} From this host ({result.source}): {hops or 'no hop was asked'}."
+    return f"{summary(result)} From {_asker(result)} ({result.source}): {hops or 'no hop was asked'}."
 
 
 def _one_way(result: Result) -> Sheet:
@@ -78,13 +78,13 @@ def _one_way(result: Result) -> Sheet:
         sheet.nodes.append(node)
         sheet.write(label, [(stop.name, Look.HOP), (stop.words, Look.NOTE)])
         if number + 1 < len(stops):
-            _step(sheet, node, _between(result, ttl, is_break=ttl == broken), label)
+            _step(sheet, node, _between(result, ttl, is_break=ttl == broken, is_last=number + 2 == len(stops)), label)
     return sheet
 
 
 def _stops(result: Result) -> list[tuple[int, _Stop]]:
     """This host, the hops, and the target where no hop is it."""
-    stops = [(0, _Stop(name=result.source, words="this host", look=Look.HOST))]
+    stops = [(0, _Stop(name=result.source, words=_asker(result), look=Look.HOST))]
     stops += [(row.ttl, _hop(result, row)) for row in result.hops]
     if not any(row.address == result.target.address for row in result.hops) and result.source != result.target.address:
         reached = result.verdict.state in (State.OPEN, State.CLOSED)
@@ -92,6 +92,11 @@ def _stops(result: Result) -> list[tuple[int, _Stop]]:
         look = Look.TARGET if reached else Look.MISSED
         stops.append((len(stops), _Stop(name=result.target.address, words=words, look=look)))
     return stops
+
+
+def _asker(result: Result) -> str:
+    """A capture of others' traffic comes from another host than the one that reads it."""
+    return "this host" if result.counted is None else "the host that asked"
 
 
 def _hop(result: Result, row: HopRow) -> _Stop:
@@ -105,13 +110,20 @@ def _hop(result: Result, row: HopRow) -> _Stop:
     return _Stop(name=row.address or "?", words=told, look=Look.GUILTY if guilty else look)
 
 
-def _between(result: Result, ttl: int, *, is_break: bool) -> _Between:
+def _between(result: Result, ttl: int, *, is_break: bool, is_last: bool) -> _Between:
     boxes = [box for box in result.middleboxes if box.between[0].ttl == ttl and box.what is not Change.IN_PLACE]
     lines = tuple((_box_words(box), Look.BOX) for box in boxes)
+    if (wrong := _wrong(result)) and is_last:
+        return _Between(lines=((wrong, Look.BREAK), *lines), sign=Sign.CROSS)
     if not is_break:
         return _Between(lines=lines, sign=Sign.BOX if lines else None)
     words = (_break_words(result), Look.BREAK)
     return _Between(lines=(words, *lines), sign=Sign.QUESTION if is_mute(result) else Sign.CROSS)
+
+
+def _wrong(result: Result) -> str | None:
+    """What becomes of connections that the target accepted; somewhere before it, if no hop is known for it."""
+    return watched.trouble(result) if fails(result) else None
 
 
 def _break_words(result: Result) -> str:
@@ -121,9 +133,11 @@ def _break_words(result: Result) -> str:
     if verdict.location.device:
         return f"{result.target.service} is refused"
     good, bad = verdict.location.last_good, verdict.location.first_bad
-    if good is None or bad is None or verdict.location.where is Where.LOCAL:
+    if verdict.location.where is Where.LOCAL:
         return f"{result.target.service} stops here"
-    here = "this host" if good.ttl == 0 else f"hop {good.ttl}"
+    if good is None or bad is None:
+        return f"{result.target.service} stops somewhere from here on"
+    here = _asker(result) if good.ttl == 0 else f"hop {good.ttl}"
     return f"{result.target.service} stops between {here} and hop {bad.ttl}"
 
 

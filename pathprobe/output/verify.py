@@ -26,7 +26,7 @@ def what_is_in(proofs: Sequence[Proof]) -> str:
     """Which packets a reader finds where, for a sentence about them; names stand in backquotes."""
     if len(proofs) == 1:
         return (
-            f"Every packet that was sent, and every answer that counted, is in `{EVIDENCE}`, each with a comment that"
+            f"Every packet that asked, and every answer that counted, is in `{EVIDENCE}`, each with a comment that"
             " says what follows from it."
         )
     return (

@@ -205,11 +205,19 @@ def _drop(result: Result) -> str:
             return f"dropped silently somewhere beyond {good}"
 
 
+def fails(result: Result) -> bool:
+    """The target accepts connections, and they come to grief."""
+    return result.verdict.state is State.OPEN and bool(watched.trouble(result) or both_ends.trouble(result))
+
+
+def stated(result: Result) -> str:
+    """The state, and whether that is the whole truth: ``open, but it fails``."""
+    return f"{result.verdict.state}{', but it fails' if fails(result) else ''}"
+
+
 def summary(result: Result) -> str:
     """One sentence a person can paste into a ticket."""
-    state = result.verdict.state
-    fails = state is State.OPEN and watched.trouble(result)
-    return f"{result.target.label} is {state}{', but it fails' if fails else ''}: {finding(result)}."
+    return f"{result.target.label} is {stated(result)}: {finding(result)}."
 
 
 def sureness(confidence: float) -> str:

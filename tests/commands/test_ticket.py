@@ -21,11 +21,12 @@ from pathprobe.engine.offline import analyze
 from pathprobe.engine.recorder import Recorder
 from pathprobe.lab import catalogue
 from pathprobe.lab.network import Lab
-from pathprobe.output.ticket import NAMES
+from pathprobe.output.ticket import names
 from pathprobe.output.wording import summary
 from tests.commands.processes import PATIENCE, on_client, packets_in, running, wait_until
 from tests.engine.runs import ask_in_turn
 
+NAMES = names()
 CAPTURES = Path(__file__).parents[2] / "captures"
 DROP = CAPTURES / "drop-r2-forward" / "capture.pcapng"
 

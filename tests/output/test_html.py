@@ -12,7 +12,7 @@ from pathprobe.core.report import State, Target
 from pathprobe.output import html, wording
 from tests.output.pages import Element, parse
 from tests.output.reports import report, result
-from tests.output.tickets import page, recorded, ticket
+from tests.output.tickets import page, proof, recorded, ticket
 
 NAMES = (
     "drop-r2-forward",
@@ -116,7 +116,7 @@ def test_what_the_network_said_stays_text() -> None:
     hops = tuple(replace(row, address=HOSTILE) for row in said.results[0].hops)
     hostile = replace(said.results[0], control=HOSTILE, target=target, hops=hops)
     shown = tuple(Exhibit(seen=replace(one.seen, interface=HOSTILE), conclusions=(HOSTILE,)) for one in seen)
-    text = html.render(replace(said, results=(hostile,)), shown, {"command": HOSTILE}, evidence_sum=HOSTILE)
+    text = html.render(replace(said, results=(hostile,)), (proof(exhibits=shown),), {"command": HOSTILE})
     assert "<script" not in text
     assert "<img" not in text
     assert len(parse(text).all("svg")) == 1
@@ -124,7 +124,7 @@ def test_what_the_network_said_stays_text() -> None:
 
 
 def test_several_targets_have_a_section_each() -> None:
-    text = html.render(report(result("open"), result("closed")), (), {}, evidence_sum="")
+    text = html.render(report(result("open"), result("closed")), (proof(),), {})
     read = parse(text)
     assert [one.text for one in read.all("span", class_="state")] == ["open", "closed"]
     assert len(read.all("svg")) == 2

@@ -11,11 +11,11 @@ from pathprobe.core.report import Target
 from pathprobe.engine.diagnose import Options
 from pathprobe.output import markdown, wording
 from tests.output.reports import report, result, result_with
-from tests.output.tickets import recorded
+from tests.output.tickets import proof, recorded
 
 
 def rendered(name: str) -> str:
-    return markdown.render(recorded(name)[0], evidence_sum="f" * 64)
+    return markdown.render(recorded(name)[0], (proof(b"capture"),))
 
 
 def test_the_sentence_comes_first_then_the_path_the_hops_the_reasons_and_what_next() -> None:
@@ -72,14 +72,14 @@ def test_what_means_something_in_markdown_means_nothing_any_more() -> None:
     assert escaped == r"&lt;script&gt;alert(1)&lt;/script&gt; \| \[link\](http://x) \*b\* \`c\` # title"
     target = Target(given=hostile, address="10.0.0.5", port=8080, protocol="tcp")
     said = replace(result("drop-r2-forward"), control=hostile, target=target)
-    text = markdown.render(report(said), evidence_sum="")
+    text = markdown.render(report(said), (proof(),))
     assert "<script>" not in text
     assert escaped in text
 
 
 def test_several_targets_flows_sizes_and_an_interruption_are_told() -> None:
     said = [result("flows-r2-drop-r2b"), result_with("pmtu-r2-r3-1400-told", Options(mtu=True))]
-    text = markdown.render(report(*said, complete=False), evidence_sum="")
+    text = markdown.render(report(*said, complete=False), (proof(),))
     assert text.startswith("*Interrupted: this is what was learnt so far.*\n")
     assert all(f"## {markdown.escaped(wording.summary(one))}" in text for one in said)
     assert "| flows | path | state |" in text

@@ -6,9 +6,10 @@ import json
 import subprocess
 from pathlib import Path
 
-from pathprobe.output.ticket import NAMES
+from pathprobe.output.ticket import names
 from tests.output.tickets import ENVIRONMENT, recorded, ticket
 
+NAMES = names()
 NAME = "drop-r2-forward"
 
 

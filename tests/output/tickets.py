@@ -14,7 +14,8 @@ from pathprobe.core.report import Report
 from pathprobe.engine.exhibits import exhibits
 from pathprobe.engine.redacted_capture import redacted_capture
 from pathprobe.output import html
-from pathprobe.output.ticket import files
+from pathprobe.output.ticket import Shown, files
+from pathprobe.output.verify import EVIDENCE, Proof
 from tests.engine.runs import run
 from tests.output.pages import Element, parse
 from tests.output.reports import report
@@ -31,8 +32,11 @@ def recorded(name: str) -> tuple[Report, bytes, tuple[Exhibit, ...]]:
 
 def page(name: str, **changes: Any) -> Element:
     said, octets, seen = recorded(name)
-    text = html.render(replace(said, **changes), seen, ENVIRONMENT, evidence_sum=sha256(octets).hexdigest())
-    return parse(text)
+    return parse(html.render(replace(said, **changes), (proof(octets, seen),), ENVIRONMENT))
+
+
+def proof(octets: bytes = b"", exhibits: tuple[Exhibit, ...] = ()) -> Proof:
+    return Proof(name=EVIDENCE, digest=sha256(octets).hexdigest(), exhibits=exhibits)
 
 
 @functools.cache
@@ -42,4 +46,4 @@ def ticket(name: str, *, is_redacted: bool = False) -> dict[str, bytes]:
         pseudonyms = Pseudonyms(b"k" * KEY_SIZE)
         said, octets = redacted(said, pseudonyms), redacted_capture(octets, pseudonyms, pseudonyms.text)
         seen = tuple(exhibits(octets))
-    return files(said, octets, seen, ENVIRONMENT)
+    return files(said, (Shown(octets=octets, exhibits=seen),), ENVIRONMENT)

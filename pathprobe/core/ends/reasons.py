@@ -44,7 +44,7 @@ def unheard(question: Question, some: _Tries) -> Reason:
 
 
 def answered(question: Question, some: _Tries) -> Reason:
-    return _reason(Claim.SERVER_ANSWERED, question, some, count=sum(bool(one.heard) for one in some), of=len(some))
+    return _reason(Claim.SERVER_ANSWERED, question, some, count=len(some), of=len(question.tries))
 
 
 def living(question: Question, some: _Tries) -> tuple[Reason, ...]:
