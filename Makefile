@@ -33,7 +33,7 @@ lint: $(READY)
 # What others will open the evidence with: the captures in Wireshark, the page in a browser. Its pictures stay in
 # build/screenshots. Not part of `make test`, for a browser is a heavy tool; here nothing is skipped.
 evidence: $(READY) viewers
-	$(BIN)/pytest tests/evidence/in_tshark.py tests/evidence/in_chromium.py
+	$(BIN)/pytest tests/evidence/in_tshark.py tests/evidence/in_tshark_of_others.py tests/evidence/in_chromium.py
 
 # Every network of the lab against its known fault, ten times, those that lose or limit 50 times, beside what nmap and
 # traceroute say; then networks made at random. NAMES="a b" asks only these, QUICK=1 asks less often.

@@ -17,7 +17,7 @@ from pathprobe.core.witness.plain import Around, is_plain, plain_verdict
 from pathprobe.core.witness.retold import retell
 from pathprobe.core.witness.traffic import Traffic
 from pathprobe.core.witness.urgency import trouble_of
-from pathprobe.engine.foreign import Wanted, network_of, results_of
+from pathprobe.engine.foreign import Wanted, judge, network_of, results_of
 from pathprobe.engine.sightings import open_sightings
 from pathprobe.lab.ask import differences
 from pathprobe.output.advice import next_steps
@@ -240,6 +240,18 @@ def test_on_the_way_nothing_is_said_of_where_a_request_is_lost() -> None:
     assert (location.where, location.last_good, location.first_bad) == (Where.UNKNOWN, None, None)
     (reason,) = (one for one in result.verdict.reasons if one.claim is Claim.CAPTURED_ON_THE_WAY)
     assert reason.facts["hops"] == 2
+
+
+def test_only_where_the_file_does_not_say_how_long_was_listened_it_is_assumed() -> None:
+    capture = Capture()
+    for _ in range(2):
+        capture.syn()
+        capture.passes(0.1)
+    traffic = Traffic(lambda _: True)
+    traffic.take_all(capture.seen)
+    (assumed,) = judge(traffic, Wanted())
+    (known,) = judge(traffic, Wanted(), traffic.end_ns + 5_000_000_000)
+    assert (Claim.END_ASSUMED in claims(assumed), Claim.END_ASSUMED in claims(known)) == (True, False)
 
 
 def test_a_syn_that_was_answered_in_the_end_was_sent_again_and_is_no_silence() -> None:

@@ -19,6 +19,8 @@ import pytest
 
 from tests.evidence import png
 from tests.output.tickets import ticket
+from tests.test_foreign_captures import FOLDERS
+from tests.test_tickets import captures_of, pathprobe
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 WIDTHS = (420, 1200)
@@ -35,6 +37,9 @@ NAMES = (
     "udp-drop-target-v6",
     "host-down",
 )
+
+#: Of both ends: lost there, lost back, made by a box on the way.
+PAIRS = ("pair-drop-forward", "pair-drop-return", "pair-forged-reset", "pair-rejected")
 
 #: A headless window is never narrower than this; what is, is asked in a frame of its width.
 NARROWEST = 500
@@ -119,16 +124,43 @@ def test_the_longest_addresses_have_room_too(width: int, tmp_path: Path) -> None
     assert_shown("redacted", width, page, tmp_path)
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("redact", [(), ("--redact",)], ids=["plain", "redacted"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_both_ends_and_the_break_are_seen_where_no_hop_is_known(
+    name: str, redact: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = next(one for one in FOLDERS if one.name == name)
+    pathprobe(monkeypatch, "analyze", *captures_of(folder), "--ticket", tmp_path / "t", *redact)
+    page = tmp_path / "report.html"
+    page.write_bytes((tmp_path / "t" / "report.html").read_bytes())
+    places = geometry(page, width)
+    assert_fits(places, width)
+    for scheme in SCHEMES:
+        shown = picture(page, f"{name}{'-redacted' if redact else ''}", scheme, width)
+        assert shown.at(2, 2) == scheme.paper
+        assert places["mark"]
+        assert all(shown.count(scheme.broken, mark) > 60 for mark in places["mark"])
+
+
+def assert_fits(places: dict[str, Any], width: int) -> None:
+    """Nothing sticks out of the page, nor any word out of its drawing."""
+    assert places["width"] <= width
+    assert max(places["hidden"]) == 0
+    assert places["path"]
+    for left, top, right, bottom in places["path"]:
+        assert 0 <= left < right <= width
+        within = [text for text in places["texts"] if top <= text[1] < bottom]
+        assert within
+        assert all(left <= text[0] < text[2] <= right and text[3] <= bottom for text in within)
+
+
 def assert_shown(name: str, width: int, octets: bytes, tmp_path: Path) -> None:
     """``name``: what the pictures are called."""
     page = tmp_path / "report.html"
     page.write_bytes(octets)
     places = geometry(page, width)
-    assert places["width"] <= width
-    assert max(places["hidden"]) == 0
-    ((left, top, right, bottom),) = places["path"]
-    assert 0 <= left < right <= width
-    assert all(left <= text[0] < text[2] <= right and top <= text[1] < text[3] <= bottom for text in places["texts"])
+    assert_fits(places, width)
     assert len(places["table"]) == 1
     assert places["table"][0][2] <= width
     assert len(places["here"]) == 1

@@ -314,3 +314,11 @@ def test_tshark_reads_the_same(tmp_path: Path) -> None:
     assert [(line[0], line[3], line[4]) for line in lines] == [("probe 1 test", "eth0", "8080")] * 2
     assert [int(line[2], 0) for line in lines] == [2, 1]
     assert [line[1] for line in lines] == ["1753000000.123456789", "1753000000.123456790"]
+
+
+def test_an_excerpt_says_when_listening_began_and_how_many_packets_there_were() -> None:
+    stream = io.BytesIO()
+    Writer(stream).statistics(START, START + 5, delivered=12_345)
+    facts = reading(stream.getvalue()).facts
+    assert (facts.started_ns, facts.ended_ns, facts.delivered) == (START, START + 5, 12_345)
+    assert reading(written([])).facts.delivered is None
