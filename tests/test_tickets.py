@@ -14,7 +14,12 @@ from click.testing import CliRunner, Result
 
 from pathprobe.commands import main
 from pathprobe.engine.sightings import open_sightings
+from pathprobe.output.overview import MOST_TOLD
+from pathprobe.wire.pcapng import Writer
+from tests.core.ends.two_ends import START, syn
+from tests.engine.test_two_ended import octets_of
 from tests.test_foreign_captures import FOLDERS
+from tests.wire.whole_files import read_whole
 
 ENDS = ("last_good", "first_bad", "device")
 _ADDRESSES = re.compile(rb"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?![\w:])")
@@ -93,3 +98,24 @@ def test_the_captures_of_both_ends_may_be_swapped(monkeypatch: pytest.MonkeyPatc
         pathprobe(monkeypatch, "analyze", *order, "--ticket", tmp_path / name)
     for name in ("evidence.pcapng", "evidence-server.pcapng", "report.md"):
         assert (tmp_path / "swapped" / name).read_bytes() == (tmp_path / "right" / name).read_bytes()
+
+
+def test_a_ticket_of_a_scan_tells_the_worst_in_full_and_a_line_of_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "scan.pcapng").open("wb") as stream:
+        writer = Writer(stream)
+        for port in range(1, 1101):
+            asked = octets_of(syn(ports=(40000, port), sequence=port, identification=port))
+            writer.packet(START + port * 1_000_000, asked, interface="eth0", outgoing=True)
+    done = pathprobe(monkeypatch, "analyze", tmp_path / "scan.pcapng", "--json", "--ticket", tmp_path / "t", "--redact")
+    assert "the ticket is in" in done.stderr
+    written, page = (tmp_path / "t" / "report.md").read_text(), (tmp_path / "t" / "report.html").read_text()
+    assert len(json.loads((tmp_path / "t" / "report.json").read_text())["results"]) == 1100
+    assert written.count("### Why") == page.count("<h2>Why</h2>") == MOST_TOLD
+    assert "1100 questions: " in written
+    assert "1100 questions: " in page
+    assert re.search(r"; \d+ more are in the file</caption>", page)
+    again = pathprobe(monkeypatch, "analyze", tmp_path / "t" / "evidence.pcapng", "--json")
+    assert verdicts(json.loads(again.stdout)) == verdicts(json.loads(done.stdout))
+    assert all(one.comments for one in read_whole(tmp_path / "t" / "evidence.pcapng").packets)

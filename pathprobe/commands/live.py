@@ -32,6 +32,7 @@ WORDS = Words(
     section=comments.section_comment,
     connection=comments.connection_comment,
     disowned=comments.disowned_comment,
+    in_short=comments.short_comment,
     at_client=end_comments.at_client,
     at_server=end_comments.at_server,
 )

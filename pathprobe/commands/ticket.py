@@ -156,6 +156,7 @@ def _redacted(report: Report, evidence: Sequence[bytes], routes: Sequence[str]) 
     from pathprobe.core.redaction.command import told_command
     from pathprobe.core.redaction.pseudonyms import KEY_SIZE, Pseudonyms
     from pathprobe.core.redaction.report import redacted
+    from pathprobe.engine.recorder import fitting
     from pathprobe.engine.redacted_capture import redacted_capture
     from pathprobe.engine.surroundings import surroundings
     from pathprobe.output.comments import section_comment
@@ -166,7 +167,7 @@ def _redacted(report: Report, evidence: Sequence[bytes], routes: Sequence[str]) 
 
     def words(comment: str) -> str:
         """The head of the capture: its first line is the command that made it."""
-        return "\n".join([_told_again(comment, pseudonyms), *map(section_comment, report.results)])
+        return fitting([_told_again(comment, pseudonyms), *map(section_comment, report.results)])
 
     evidence = [redacted_capture(one, pseudonyms, words) for one in evidence]
     command = told_command(sys.argv[1:], pseudonyms)

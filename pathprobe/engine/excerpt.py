@@ -6,18 +6,18 @@ with our comment on it: the rest is nobody's business. What was ours and is comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pathprobe.core.evidence import Observation
 from pathprobe.core.ledger import Match
 from pathprobe.core.outcomes import Reply
-from pathprobe.core.packets import IcmpError, Packet, Tcp, TcpFlags
+from pathprobe.core.packets import Echo, EchoKind, IcmpError, Packet, Protocol, Quote, Tcp, TcpFlags, Udp
 from pathprobe.core.probes import Role
 from pathprobe.core.report import Claim, Report, Result
 from pathprobe.engine.copying import EndOf, Source, Tell, Told, copied, source_at
-from pathprobe.engine.recorder import Words
+from pathprobe.engine.recorder import Words, fitting
 
 
 def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes]:
@@ -34,8 +34,8 @@ def evidence_of(path: Path, report: Report, words: Words) -> tuple[Report, bytes
 
 
 def head(report: Report, words: Words) -> str:
-    """What stands at the head of a capture: the verdicts."""
-    return "\n".join(words.section(result) for result in report.results)
+    """What stands at the head of a capture: the verdicts, as many as have room."""
+    return fitting([words.section(result) for result in report.results])
 
 
 def _end(source: Source, report: Report) -> EndOf:
@@ -71,15 +71,48 @@ def _used(report: Report) -> dict[int, list[_Use]]:
 def _tell(report: Report, words: Words) -> Tell:
     used = _used(report)
     asked = {(result.source, result.target.address) for result in report.results}
+    in_short = {_question(result): result for result in report.results if not result.frames}
 
     def tell(number: int, packet: Packet) -> Told | None:
         if uses := used.get(number):
             return _told(packet, uses, words)
         if isinstance(packet.body, IcmpError) and (packet.source, packet.destination) in asked:
             return Told(outgoing=True, comments=[words.disowned(packet)])
+        for outgoing, question in _questions_of(packet) if in_short else ():
+            if question in in_short:
+                return Told(outgoing=outgoing, comments=[words.in_short(in_short[question], outgoing)])
         return None
 
     return tell
+
+
+#: Who asks whom, by which protocol, on which port; None for echo.
+_Question = tuple[str, str, str, int | None]
+
+
+def _question(result: Result) -> _Question:
+    return result.source, result.target.address, result.target.protocol, result.target.port
+
+
+#: Protocols with ports, by their number.
+_PORTED: dict[int, str] = {Protocol.TCP: "tcp", Protocol.UDP: "udp"}
+
+
+def _questions_of(packet: Packet) -> Iterator[tuple[bool, _Question]]:
+    """The questions to which a packet may belong, and whether it asks: of many only the counts are kept."""
+    here, there = packet.source, packet.destination
+    match packet.body:
+        case Tcp(source_port=source, destination_port=destination):
+            yield from ((True, (here, there, "tcp", destination)), (False, (there, here, "tcp", source)))
+        case Udp(source_port=source, destination_port=destination):
+            yield from ((True, (here, there, "udp", destination)), (False, (there, here, "udp", source)))
+        case Echo(kind=kind):
+            asks = kind is EchoKind.REQUEST
+            yield asks, (*((here, there) if asks else (there, here)), "icmp", None)
+        case IcmpError(quote=Quote() as quote):
+            protocol = _PORTED.get(quote.protocol, "icmp")
+            port = None if protocol == "icmp" else quote.second
+            yield False, (quote.source, quote.destination, protocol, port)
 
 
 def _told(packet: Packet, uses: Sequence[_Use], words: Words) -> Told:

@@ -42,6 +42,7 @@ class Words:
     section: Callable[[Result], str]
     connection: Callable[[Observation], str]
     disowned: Callable[[Packet], str]
+    in_short: Callable[[Result, bool], str]
     at_client: Callable[[str, Crossing, Packet, Result], str]
     at_server: Callable[[Observation | None, Crossing, Packet], str]
 
@@ -72,7 +73,7 @@ class Recorder:
         self._stream: BinaryIO = path.open("wb", buffering=0)
         try:
             with self._named():
-                self._writer = Writer(self._stream, comment=_fitting([command]), application=application)
+                self._writer = Writer(self._stream, comment=fitting([command]), application=application)
         except OSError:
             self._stream.close()
             raise
@@ -129,7 +130,7 @@ class Recorder:
         try:
             with open(descriptor, "wb") as stream:
                 os.fchmod(descriptor, stat.S_IMODE(place.stat().st_mode))
-                comment = _fitting([self._command, *(self._words.section(result) for result in results)])
+                comment = fitting([self._command, *(self._words.section(result) for result in results)])
                 writer = Writer(stream, comment=comment, application=self._application)
                 for kept in self._kept:
                     self._write(writer, kept, self._last_words(kept, outcomes))
@@ -167,7 +168,7 @@ class Recorder:
         return self._words.sent(outcomes[kept.diagnosis][kept.reading.probe.id])
 
 
-def _fitting(lines: list[str]) -> str:
+def fitting(lines: list[str]) -> str:
     """As many lines as one comment of the format holds, and a word about the rest."""
     kept: list[str] = []
     room = _LONGEST_COMMENT

@@ -59,6 +59,11 @@ def disowned_comment(packet: Packet) -> str:
     return f"the host that asked refuses an answer itself: {what}, so the program that asked did not wait for it"
 
 
+def short_comment(result: Result, outgoing: bool) -> str:
+    """Of a question among so many that only counts are kept of it."""
+    return f"{'asks' if outgoing else 'about'} {result.target.label}, which is {result.verdict.state}"
+
+
 def section_comment(result: Result) -> str:
     """The verdict, as it stands at the head of the capture."""
     return f"{summary(result)} (sure: {sureness(result.verdict.confidence)})"

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pathprobe import __version__
 from pathprobe.core.exhibits import Exhibit
 from pathprobe.core.report import Report, Result
-from pathprobe.output import both_ends, flows, packets, path_mtu, wording
+from pathprobe.output import both_ends, flows, overview, packets, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
@@ -23,6 +23,12 @@ from pathprobe.output.path_drawing import draw
 from pathprobe.output.shapes import Drawing
 from pathprobe.output.table import POINTER, hop_table
 from pathprobe.output.verify import CHECK, EVIDENCE, Proof, analyze, display_filter, frame_filter, what_is_in
+
+#: Packets that a page shows in their order; browsers get slow with more, and people too.
+_MOST_ROWS = 1000
+
+#: Sentences that a window's title has room for.
+_MOST_IN_TITLE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,20 +100,24 @@ class _Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The packets of one capture; ``times``: by which clock."""
+    """The packets of one capture; ``times``: by which clock; ``left_out``: of how many there is no row."""
 
     name: str
     digest: str
     times: str
     rows: tuple[_Row, ...]
+    left_out: int
 
 
 def render(report: Report, proofs: Sequence[Proof], environment: Mapping[str, str]) -> str:
     """The whole report; ``proofs`` are the captures beside it."""
     started = datetime.fromtimestamp(report.started, UTC)
+    sections = [_section(result) for result in overview.in_full(report)]
     return _template().render(
-        sections=[_section(result) for result in report.results],
-        tables=[_table(report, proof) for proof in proofs],
+        overview=overview.render(report) if overview.is_for(report) else "",
+        sections=sections,
+        title=" ".join(one.summary for one in sections[:_MOST_IN_TITLE]),
+        tables=[_table(report, proof, sections) for proof in proofs],
         environment=environment,
         started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         heading="From where it was asked" if report.engine != "capture" else "Where the capture was analyzed",
@@ -188,17 +198,32 @@ def _reason(result: Result, text: str, probes: tuple[int, ...]) -> _Reason:
     return _Reason(text=text, frames=frames[: packets.MOST_NAMED], more=more, at_server=at_server)
 
 
-def _table(report: Report, proof: Proof) -> _Table:
+def _table(report: Report, proof: Proof, sections: Sequence[_Section]) -> _Table:
+    """The packets of one capture: the first, and those that a reason names."""
+    reasons = [one for section in sections for one in section.reasons]
     if proof.name == EVIDENCE:
-        rows = tuple(_row(one, report.started, "packet") for one in proof.exhibits)
-        times = "since the run began" if report.engine != "capture" else "since the first question"
-        return _Table(name=proof.name, digest=proof.digest, times=f"seconds {times}", rows=rows)
-    ahead = both_ends.server_ahead(report)
-    times = "seconds by the server's clock, since the first question by the client's"
-    if ahead is not None:
-        times = "seconds since the first question, by the client's clock"
-    rows = tuple(_row(one, report.started + (ahead or 0.0), "server-packet") for one in proof.exhibits)
-    return _Table(name=proof.name, digest=proof.digest, times=times, rows=rows)
+        anchor, named = "packet", {number for one in reasons for number in one.frames}
+    else:
+        anchor, named = "server-packet", {number for one in reasons for number in one.at_server}
+    ahead = 0.0 if proof.name == EVIDENCE else both_ends.server_ahead(report) or 0.0
+    shown = [one for at, one in enumerate(proof.exhibits) if at < _MOST_ROWS or one.seen.number in named]
+    return _Table(
+        name=proof.name,
+        digest=proof.digest,
+        times=_times(report, proof),
+        rows=tuple(_row(one, report.started + ahead, anchor) for one in shown),
+        left_out=len(proof.exhibits) - len(shown),
+    )
+
+
+def _times(report: Report, proof: Proof) -> str:
+    if report.engine != "capture":
+        return "seconds since the run began"
+    if proof.name == EVIDENCE:
+        return "seconds since the first question"
+    if both_ends.server_ahead(report) is None:
+        return "seconds by the server's clock, since the first question by the client's"
+    return "seconds since the first question, by the client's clock"
 
 
 def _row(exhibit: Exhibit, started: float, anchor: str) -> _Row:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from pathprobe.core.report import Report, Result
-from pathprobe.output import both_ends, flows, path_mtu, wording
+from pathprobe.output import both_ends, flows, overview, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
@@ -33,7 +33,8 @@ def escaped(text: str) -> str:
 
 def render(report: Report, proofs: Sequence[Proof]) -> str:
     """The whole report; ``proofs`` are the captures beside it."""
-    parts = [part for result in report.results for part in _result(result)]
+    parts = [_code(overview.render(report))] if overview.is_for(report) else []
+    parts += [part for result in overview.in_full(report) for part in _result(result)]
     if not report.complete:
         parts.insert(0, "*Interrupted: this is what was learnt so far.*")
     return "\n\n".join([*parts, *_verify(report, proofs)]) + "\n"
@@ -95,7 +96,7 @@ def _verify(report: Report, proofs: Sequence[Proof]) -> list[str]:
         _code(f"{CHECK}\n{analyze(proofs)}"),
         *(f"SHA-256 of `{proof.name}`: `{proof.digest}`" for proof in proofs),
     ]
-    for result in report.results:
+    for result in overview.in_full(report):
         frames, at_server = proving(result), proving_at_server(result)
         parts.append(f"In Wireshark, for {escaped(result.target.label)}: `{display_filter(result)}`")
         if frames:

@@ -17,11 +17,19 @@ from pathprobe.output import wording
 #: Lines of the table: more is for programs (--json), or for a narrower question.
 MOST_LINES = 200
 
+#: Of many answers a ticket tells so many in full, the worst.
+MOST_TOLD = 50
+
 
 def is_for(report: Report) -> bool:
     """Whether a report is told as a table of one line each."""
     watched = report.watched
     return watched is not None and not is_told_in_full(len(report.results), narrowed=watched.narrowed)
+
+
+def in_full(report: Report) -> tuple[Result, ...]:
+    """The answers of which a ticket gives the full account."""
+    return report.results[:MOST_TOLD] if is_for(report) else report.results
 
 
 def render(report: Report) -> str:
