@@ -22,14 +22,17 @@ from tests.wire.whole_files import read_whole
 
 NAME = "reset-r2-forward"
 
+#: Said here, or scapy asks the network for them (ARP) and waits.
+MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
+
 
 def by_tcpdump(path: Path) -> Report:
     """The run as tcpdump would have it on Ethernet, between packets of others, and its report with those numbers."""
     numbers, result = {}, run(NAME).result
     with PcapWriter(str(path), linktype=1) as writer:
         for packet in read_whole(run(NAME).octets).packets:
-            stranger = Ether() / IP(src="192.0.2.1", dst="192.0.2.2") / UDP()
-            for frame in (bytes(stranger), bytes(Ether(type=0x0800)) + packet.octets):
+            stranger = Ether(**MACS) / IP(src="192.0.2.1", dst="192.0.2.2") / UDP()
+            for frame in (bytes(stranger), bytes(Ether(**MACS, type=0x0800)) + packet.octets):
                 writer.write(frame)
             numbers[packet.number] = 2 * packet.number
     frames = {probe: tuple(numbers[one] for one in ours) for probe, ours in result.frames.items()}
