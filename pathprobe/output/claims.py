@@ -15,7 +15,7 @@ _Facts = Mapping[str, Fact]
 _CLAIMS = {
     Claim.ANSWERED: "The answer to {probes} {proof}; it arrived with TTL {ttl}.",
     Claim.RESET_BY_TARGET: "A reset came back for {probes}; it arrived with TTL {ttl}.",
-    Claim.REFUSED: "{source} answered {probes} with ICMP {message}, quoting our packet.",
+    Claim.REFUSED: "{source} answered {probes} with ICMP {message}, quoting the packet.",
     Claim.TEST_SILENT: "{all_probes} died past {past}, without a word.",
     Claim.TEST_UNANSWERED: "{all_probes} went past {past} and drew no answer.",
     Claim.SOME_SILENT: "{probes} drew no answer at all.",
@@ -147,7 +147,7 @@ def _words(facts: _Facts) -> dict[str, str]:
         "times": "once" if facts.get("tries") == 1 else f"{facts.get('tries')} times",
         "refusal": f"ICMP {facts['message']}" if facts.get("message") else "a reset",
         "controls": f"{count} control {'probe' if count == 1 else 'probes'}",
-        "proof": "came to the port of ours alone" if probes.startswith("datagram") else "echoes our token",
+        "proof": _proof(probes),
         "past": f"hop {facts['hop']}" if facts.get("hop") else str(facts.get("here", "this host")),
         "good": _end(facts, "good"),
         "bad": _end(facts, "bad"),
@@ -162,6 +162,13 @@ def _probes(count: int, service: str) -> str:
     one = {"tcp": "SYN", "udp": "datagram"}.get(service.partition("/")[0])
     plural = "" if count == 1 else "s"
     return f"{one}{plural} to {service}" if one else f"echo request{plural}"
+
+
+def _proof(probes: str) -> str:
+    """By what an answer shows that it is one; strangers' packets too, so nothing in it is ours."""
+    if probes.startswith("datagram"):
+        return "came back to the port that asked"
+    return "repeats just what was sent" if probes.startswith("echo") else "acknowledges just what was sent"
 
 
 def _end(facts: _Facts, name: str) -> str:

@@ -24,7 +24,7 @@ OPEN = """\
       3  10.9.3.2   0.30 ms     1/1  0.30 ms      1/1
       4  10.0.0.5   0.40 ms     2/2  0.40 ms      2/2
 
-why   The answer to 2 SYNs to tcp/8080 echoes our token; it arrived with TTL 61.
+why   The answer to 2 SYNs to tcp/8080 acknowledges just what was sent; it arrived with TTL 61.
       The answer came back over 4 hops, judging by its TTL, as the target's other answers do (icmp echo).
 next  The network is fine. If the service still fails, look at it: curl -v telnet://10.0.0.5:8080
 
