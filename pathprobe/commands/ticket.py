@@ -85,13 +85,14 @@ class Ticket:
 
     def look_at_routes(self, targets: Sequence[Target], *, source: str | None, interface: str | None) -> None:
         """Remember which way the kernel sends packets, as it is before the first of them."""
+        if self._place is None:
+            return
         from pathprobe.commands.live import route_words
         from pathprobe.engine.surroundings import route_of
 
-        if self._place:
-            for target in {one.address: one for one in targets}.values():
-                found = route_of(target, source=source, interface=interface)
-                self._routes.append(found if isinstance(found, str) else route_words(target, found))
+        for target in {one.address: one for one in targets}.values():
+            found = route_of(target, source=source, interface=interface)
+            self._routes.append(found if isinstance(found, str) else route_words(target, found))
 
     def told(self, report: Report) -> Report:
         """The report as it is printed: its packets are where they stay."""
@@ -104,18 +105,19 @@ class Ticket:
 
     def put(self, report: Report) -> None:
         """Write it. Raises CannotPlace."""
+        if self._place is None or self.evidence is None:
+            return
         from pathprobe.commands.live import WORDS
         from pathprobe.engine.excerpt import evidence_of
         from pathprobe.engine.two_excerpts import evidence_of_both
 
-        if self._place and self.evidence:
-            if report.capture_path and report.server_capture_path:
-                client, server = Path(report.capture_path), Path(report.server_capture_path)
-                report, *evidence = evidence_of_both(client, server, report, WORDS)
-            else:
-                report, *evidence = evidence_of(self.evidence, report, WORDS)
-            self._place.put(_files(report, evidence, self._routes, redact=self._redact))
-            click.echo(f"pathprobe: the ticket is in {self._place.path}", err=True)
+        if report.capture_path and report.server_capture_path:
+            client, server = Path(report.capture_path), Path(report.server_capture_path)
+            report, *evidence = evidence_of_both(client, server, report, WORDS)
+        else:
+            report, *evidence = evidence_of(self.evidence, report, WORDS)
+        self._place.put(_files(report, evidence, self._routes, redact=self._redact))
+        click.echo(f"pathprobe: the ticket is in {self._place.path}", err=True)
 
 
 def _place(path: Path, write: Path | None, *, both_ends: bool) -> TicketPlace:

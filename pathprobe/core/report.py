@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pathprobe.core.ends.both_ends import BothEnds
 from pathprobe.core.evidence import Observation
 from pathprobe.core.host_facts import HostFacts
 from pathprobe.core.packets import InterfaceInfo, MplsLabel
 from pathprobe.core.quotes import Change
 from pathprobe.core.sightings import FileSummary
+
+if TYPE_CHECKING:
+    # Twenty modules that only two captures need.
+    from pathprobe.core.ends.both_ends import BothEnds
 
 
 class State(StrEnum):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathprobe.core.ends.both_ends import BothEnds
-from pathprobe.core.ends.clocks import Clocks, Delays
-from pathprobe.core.ends.fates import Fate
-from pathprobe.core.ends.lost_octets import LostData
+from typing import TYPE_CHECKING
+
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.probes import Flow, Kind
 from pathprobe.core.report import Report, Result, State
+
+if TYPE_CHECKING:
+    # What reads two captures is not loaded for the sake of a live run.
+    from pathprobe.core.ends.both_ends import BothEnds
+    from pathprobe.core.ends.clocks import Clocks, Delays
+    from pathprobe.core.ends.lost_octets import LostData
 
 _ASKING = {"tcp": "SYN", "udp": "datagram", "icmp": "echo request"}
 

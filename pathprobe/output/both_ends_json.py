@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pathprobe.core.ends.both_ends import BothEnds
-from pathprobe.core.ends.changes import Changed
-from pathprobe.core.ends.clocks import Clocks, Delays
-from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.probes import Flow
+
+if TYPE_CHECKING:
+    # As in both_ends.
+    from pathprobe.core.ends.both_ends import BothEnds
+    from pathprobe.core.ends.changes import Changed
+    from pathprobe.core.ends.clocks import Clocks, Delays
+    from pathprobe.core.ends.lost_octets import LostData
 
 
 def entry(ends: BothEnds | None) -> dict[str, Any] | None:

@@ -54,7 +54,13 @@ _ECHO_SEQUENCE, _ECHO_BALANCE = 6, 8
 
 
 def load_scapy(version: int) -> None:
-    """Import what crafting for this IP version needs: a tenth of a second that nobody should spend between probes."""
+    """Import what crafting for this IP version needs: a tenth of a second that nobody should spend between probes.
+
+    Without scapy's look at this host's routes, of which a router may have a million: the source is always given.
+    """
+    from scapy.config import conf
+
+    conf.route_autoload = conf.route6_autoload = False
     importlib.import_module("scapy.layers.inet" if version == 4 else "scapy.layers.inet6")
 
 

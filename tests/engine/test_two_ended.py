@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.packets import Packet
 from pathprobe.core.report import Where
 from pathprobe.core.sightings import Sighting

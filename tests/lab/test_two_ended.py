@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.quotes import Change
 from pathprobe.core.report import Direction, State, Where
 from pathprobe.engine.diagnose import Options, diagnose

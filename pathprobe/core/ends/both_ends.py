@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathprobe.core.ends.changes import Changed
 from pathprobe.core.ends.clocks import Clocks
 from pathprobe.core.ends.crossings import Crossing
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.ends.running import Running
 from pathprobe.core.ends.strange_resets import StrangeReset

@@ -12,7 +12,8 @@ from functools import cached_property
 
 from pathprobe.core.ends.changes import hops
 from pathprobe.core.ends.clocks import Clocks
-from pathprobe.core.ends.fates import Fate, Try
+from pathprobe.core.ends.fate import Fate
+from pathprobe.core.ends.fates import Try
 from pathprobe.core.ends.joining import Pair
 from pathprobe.core.ends.questions import Question
 from pathprobe.core.ends.running import Running, Watch, running

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from pathprobe.core.ends.answers import (
     answer_key,
@@ -35,22 +34,12 @@ from pathprobe.core.ends.answers import (
     message_of,
 )
 from pathprobe.core.ends.conversations import Conversation
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.ends.joining import Joined, Pair
 from pathprobe.core.icmp import Meaning, Message
 from pathprobe.core.packets import Echo, IcmpError, Packet, Tcp
 from pathprobe.core.probes import Flow, Kind
 from pathprobe.core.sightings import Sighting
-
-
-class Fate(StrEnum):
-    ANSWERED = "answered"
-    UNHEARD = "unheard"
-    REFUSED = "refused"
-    FORGED = "forged"
-    REFUSED_ON_THE_WAY = "refused-on-the-way"
-    ANSWER_LOST = "answer-lost"
-    SERVER_SILENT = "server-silent"
-    NEVER_ARRIVED = "never-arrived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

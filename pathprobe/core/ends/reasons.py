@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pathprobe.core.ends.answers import is_reset, message_of
-from pathprobe.core.ends.fates import Fate, Try
+from pathprobe.core.ends.fate import Fate
+from pathprobe.core.ends.fates import Try
 from pathprobe.core.ends.lost_octets import LostData
 from pathprobe.core.ends.questions import Question
 from pathprobe.core.ends.running import Running

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathprobe.core.ends import reasons as because
 from pathprobe.core.ends.answers import is_reset, message_of
 from pathprobe.core.ends.case import Case
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.ends.running import Running
 from pathprobe.core.evidence import hops_back
 from pathprobe.core.icmp import Meaning, Message

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.ends.running import Running
 from pathprobe.core.quotes import Change
 from pathprobe.core.report import Claim, Direction, Hop, Mechanism, Result, State, Where

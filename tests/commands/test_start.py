@@ -1,0 +1,40 @@
+"""What is loaded before the first packet leaves? Every module costs a millisecond or two, scapy a tenth of a second."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The modules that a fresh interpreter has after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_overview_of_commands_loads_neither_scapy_nor_asyncio() -> None:
+    loaded = loaded_after("import pathprobe.commands")
+    assert "click" in loaded
+    assert loaded.isdisjoint({"scapy", "asyncio", "jinja2", "pathprobe.core.report"})
+
+
+@pytest.mark.parametrize("renderer", ["table", "json"])
+def test_a_live_run_loads_nothing_that_only_captures_and_tickets_need(renderer: str) -> None:
+    loaded = loaded_after(f"import pathprobe.commands.live\nimport pathprobe.output.{renderer}")
+    assert "pathprobe.engine.diagnose" in loaded
+    unwanted = (
+        "pathprobe.core.ends.",
+        "pathprobe.core.comparison.",
+        "pathprobe.engine.excerpt",
+        "pathprobe.wire.captures",
+    )
+    assert {name for name in loaded if name.startswith(unwanted)} <= {"pathprobe.core.ends.fate"}
+    assert loaded.isdisjoint({"jinja2", "scapy", "pathprobe.engine.surroundings"})
+
+
+def test_crafting_does_not_read_this_host_s_routes() -> None:
+    statement = "from pathprobe.wire.craft import load_scapy\nload_scapy(6)\nfrom scapy.config import conf"
+    assert "scapy.layers.inet6" in loaded_after(f"{statement}\nassert not conf.route.routes + conf.route6.routes")
