@@ -29,7 +29,7 @@ from pathprobe.net.host import host_facts
 from pathprobe.net.ports import ReservedPorts
 from pathprobe.net.raw import RawNetwork
 from pathprobe.net.routes import NoRoute, Route, lookup
-from pathprobe.wire.craft import Crafter, load_scapy
+from pathprobe.wire.craft import Crafter
 from pathprobe.wire.payloads import Payload, payload_for
 
 #: Source ports for one diagnosis, beside those of its constant flows: every other probe that is meant to
@@ -80,7 +80,6 @@ async def diagnose(
     route = _route(target, options)
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
-    load_scapy(6 if ":" in target.address else 4)
     mtu = route.mtu if route else _USUAL_MTU
     rng = Random(SystemRandom().getrandbits(64))
     question = _question(target, source, options, rng, mtu=mtu)

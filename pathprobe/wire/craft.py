@@ -1,7 +1,7 @@
 """Which octets carry this probe?
 
-scapy builds one datagram per flow. Every probe is a copy of it with the TTL, the IP-ID and the token
-patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no scapy objects per probe.
+Every flow has one datagram, made from scapy's own headers (headers.py). Every probe is a copy of it with the TTL, the
+IP-ID and the token patched in, and the checksums adjusted by what changed (RFC 1624 equation 3).
 
 - A SYN looks like this kernel's own: some boxes drop SYNs without options, and then the verdict
   would be about the probe and not about the port. Options and their order are those of Linux
@@ -17,23 +17,17 @@ patched in, and the checksums adjusted by what changed (RFC 1624 equation 3): no
 
 from __future__ import annotations
 
-import importlib
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.packets import Protocol
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe
+from pathprobe.wire.headers import IPV4_SIZE, IPV6_SIZE, TCP_SIZE, datagram, echo, reset, syn, udp
 from pathprobe.wire.payloads import Payload, payload_for
 
-if TYPE_CHECKING:
-    from scapy.packet import Packet as ScapyPacket
-
 _WORD = struct.Struct("!H")
-
-_IPV4_SIZE, _IPV6_SIZE, _TCP_SIZE = 20, 40, 20
 
 #: Behind the two octets that balance the checksum it makes 32, so an IPv4 echo is as long as an IPv4 SYN.
 ECHO_TEXT = b" pathprobe reachability check "
@@ -51,17 +45,6 @@ _IPV4_ID, _IPV4_TTL, _IPV4_CHECKSUM, _IPV6_HOP_LIMIT = 4, 8, 10, 7
 _TCP_SEQUENCE, _TCP_CHECKSUM = 4, 16
 _UDP_CHECKSUM, _UDP_SIZE = 6, 8
 _ECHO_SEQUENCE, _ECHO_BALANCE = 6, 8
-
-
-def load_scapy(version: int) -> None:
-    """Import what crafting for this IP version needs: a tenth of a second that nobody should spend between probes.
-
-    Without scapy's look at this host's routes, of which a router may have a million: the source is always given.
-    """
-    from scapy.config import conf
-
-    conf.route_autoload = conf.route6_autoload = False
-    importlib.import_module("scapy.layers.inet" if version == 4 else "scapy.layers.inet6")
 
 
 class Crafter:
@@ -84,11 +67,11 @@ class Crafter:
             raise ValueError(f"size {probe.size}: a probe has {-probe.padding} octets more without any padding")
         packet = bytearray(self._template(probe.flow, probe.padding))
         if probe.flow.version == 4:
-            transport = _IPV4_SIZE
+            transport = IPV4_SIZE
             _replace(packet, _IPV4_ID, probe.identification, checksum=_IPV4_CHECKSUM)
             _replace(packet, _IPV4_TTL, probe.ttl << 8 | packet[_IPV4_TTL + 1], checksum=_IPV4_CHECKSUM)
         else:
-            transport = _IPV6_SIZE
+            transport = IPV6_SIZE
             packet[_IPV6_HOP_LIMIT] = probe.ttl
         match probe.flow.kind:
             case Kind.TCP:
@@ -101,97 +84,47 @@ class Crafter:
 
     def farewell(self, probe: Probe) -> bytes:
         """The reset that ends the half-open connection which an answered SYN left (RFC 9293 section 3.5.2)."""
-        from scapy.layers.inet import TCP
-
-        flow = probe.flow
-        header = _ip(flow)
-        setattr(header, "ttl" if flow.version == 4 else "hlim", FULL_TTL)
-        sequence = (probe.token + 1) % (1 << 32)
-        return bytes(
-            header
-            / TCP(
-                sport=flow.source_port,
-                dport=flow.destination_port,
-                flags="R",
-                seq=sequence,
-                window=FAREWELL_WINDOW,
-            )
-        )
+        header = reset(probe.flow, sequence=(probe.token + 1) % (1 << 32), window=FAREWELL_WINDOW)
+        return datagram(probe.flow, header, ttl=FULL_TTL, label=flow_label(probe.flow))
 
     def _template(self, flow: Flow, padding: int) -> bytes:
         """The flow's datagram with TTL, IP-ID, sequence and echo balance still 0."""
         template = self._templates.get((flow, padding))
         if template is None:
-            octets = bytes(_ip(flow) / self._transport(flow) / _padding(flow, padding))
-            template = self._templates[flow, padding] = octets
+            transport = self._transport(flow) + _padding(flow, padding)
+            template = datagram(flow, transport, ttl=0, label=flow_label(flow))
+            self._templates[flow, padding] = template
         return template
 
-    def _transport(self, flow: Flow) -> ScapyPacket:
+    def _transport(self, flow: Flow) -> bytes:
         match flow.kind:
             case Kind.TCP:
                 return self._syn(flow)
             case Kind.UDP:
-                return _datagram(flow, self._payload(flow))
+                return udp(flow, _without_nonce(self._payload(flow)))
             case Kind.ECHO:
-                return _echo(flow)
+                return echo(flow, bytes(_WORD.size) + ECHO_TEXT)
 
     def _payload(self, flow: Flow) -> Payload:
         return self._payloads.get(flow.destination_port) or payload_for(flow.destination_port)
 
-    def _syn(self, flow: Flow) -> ScapyPacket:
-        from scapy.layers.inet import TCP
-
-        segment_size = self._segment_size(flow.version)
-        return TCP(
-            sport=flow.source_port,
-            dport=flow.destination_port,
-            flags="S",
-            window=_LARGEST_WINDOW // segment_size * segment_size,
-            options=[
-                ("MSS", segment_size),
-                ("SAckOK", b""),
-                ("Timestamp", (self._timestamp, 0)),
-                ("NOP", None),
-                ("WScale", _WINDOW_SCALE),
-            ],
-        )
+    def _syn(self, flow: Flow) -> bytes:
+        size = self._segment_size(flow.version)
+        window = _LARGEST_WINDOW // size * size
+        return syn(flow, window=window, segment_size=size, timestamp=self._timestamp, scale=_WINDOW_SCALE)
 
     def _segment_size(self, version: int) -> int:
         """What an MTU leaves beside the headers; the 65536 octets of loopback are more than IPv4 can count."""
         if version == 4:
-            return min(self._mtu, 0xFFFF) - _IPV4_SIZE - _TCP_SIZE
-        return min(self._mtu - _IPV6_SIZE - _TCP_SIZE, 0xFFFF)
+            return min(self._mtu, 0xFFFF) - IPV4_SIZE - TCP_SIZE
+        return min(self._mtu - IPV6_SIZE - TCP_SIZE, 0xFFFF)
 
 
-def _ip(flow: Flow) -> ScapyPacket:
-    """The IP header. Its source is given, or scapy would look for a route, and know none in a namespace."""
-    if flow.version == 4:
-        from scapy.layers.inet import IP
-
-        return IP(src=flow.source, dst=flow.destination, proto=flow.protocol, id=0, ttl=0, flags="DF")
-    from scapy.layers.inet6 import IPv6
-
-    return IPv6(src=flow.source, dst=flow.destination, nh=flow.protocol, hlim=0, fl=flow_label(flow))
-
-
-def _datagram(flow: Flow, payload: Payload) -> ScapyPacket:
-    from scapy.layers.inet import UDP
-
+def _without_nonce(payload: Payload) -> bytes:
     octets = bytearray(payload.octets)
     if payload.nonce_at is not None:
         _WORD.pack_into(octets, payload.nonce_at, 0)
-    return UDP(sport=flow.source_port, dport=flow.destination_port) / bytes(octets)
-
-
-def _echo(flow: Flow) -> ScapyPacket:
-    payload = bytes(2) + ECHO_TEXT
-    if flow.version == 4:
-        from scapy.layers.inet import ICMP
-
-        return ICMP(type="echo-request", id=flow.source_port, seq=0) / payload
-    from scapy.layers.inet6 import ICMPv6EchoRequest
-
-    return ICMPv6EchoRequest(id=flow.source_port, seq=0, data=payload)
+    return bytes(octets)
 
 
 def _padding(flow: Flow, octets: int) -> bytes:

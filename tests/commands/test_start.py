@@ -35,6 +35,13 @@ def test_a_live_run_loads_nothing_that_only_captures_and_tickets_need(renderer: 
     assert loaded.isdisjoint({"jinja2", "scapy", "pathprobe.engine.surroundings"})
 
 
-def test_crafting_does_not_read_this_host_s_routes() -> None:
-    statement = "from pathprobe.wire.craft import load_scapy\nload_scapy(6)\nfrom scapy.config import conf"
-    assert "scapy.layers.inet6" in loaded_after(f"{statement}\nassert not conf.route.routes + conf.route6.routes")
+@pytest.mark.parametrize(("kind", "port"), [("tcp", 8080), ("icmp", 0), ("udp", 9)])
+def test_headers_and_plain_payloads_are_made_without_scapy(kind: str, port: int) -> None:
+    statement = f"""
+from pathprobe.core.probes import Flow, Kind, Probe, Role
+from pathprobe.wire.craft import Crafter
+flow = Flow(kind=Kind("{kind}"), source="::1", destination="::1", source_port=0, destination_port={port})
+probe = Probe(id=1, role=Role.TEST, flow=flow, flow_number=0, ttl=3, attempt=1, token=1, identification=7)
+Crafter().craft(probe)
+"""
+    assert "scapy" not in loaded_after(statement)

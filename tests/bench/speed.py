@@ -1,0 +1,114 @@
+"""How long does pathprobe take, and what does it cost, beside the peers on the same work?
+
+    python -m tests.bench.speed [NAMES] [--rounds N] [--quick] [--results FILE]
+
+Builds each network anew for each run, for a router that answered one tool has less left for the next; the tools take
+turns. An answer is compared with what the network was built to be before its time counts. Prints a table, whether the
+bounds are kept, and writes all runs to a file. Exit status 0 when all bounds are kept, else 1. Needs root or user
+namespaces; a peer that is not installed has empty cells. Not collected by pytest: times on a shared machine are no
+test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from pathprobe.lab.netns import LabUnavailable
+from tests.bench import figures, single
+from tests.bench.answers import differs
+from tests.bench.figures import Race
+from tests.bench.measure import Cost, run
+from tests.bench.results import write
+from tests.bench.work import LIST, Tool, Work
+
+WORKS = single.WORKS
+
+_ROUNDS, _QUICK_ROUNDS = 5, 2
+_RESULTS = Path(__file__).with_name("results.json")
+
+
+def race(work: Work, *, rounds: int, quick: bool) -> list[Race]:
+    """All tools of a work, in turn."""
+    tools = [tool for tool in work.tools if tool.quick or not quick]
+    runs: dict[str, list[tuple[Cost | None, str]]] = {tool.name: [] for tool in tools if _is_installed(tool)}
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = Path(folder, "pairs")
+        pairs.write_text("".join(f"{pair}\n" for pair in work.pairs))
+        for number in range(rounds):
+            for tool in tools:
+                if tool.name in runs and number < (1 if quick and tool.rounds < _ROUNDS else tool.rounds):
+                    runs[tool.name].append(_run(work, tool, pairs))
+    return [_race(tool, runs.get(tool.name)) for tool in tools]
+
+
+def _run(work: Work, tool: Tool, pairs: Path) -> tuple[Cost | None, str]:
+    """What it cost, if it was right, and what was wrong with it."""
+    command = tuple(str(pairs) if word == LIST else word for word in tool.command)
+    with work.network() as lab:
+        done = run(lab, command, seconds=tool.seconds)
+    if done.cost is None:
+        return None, f"stopped after {tool.seconds:g} s"
+    wrong = differs(tool.read(done.printed), work.truth, tool.questions)
+    return (None, wrong) if wrong else (done.cost, "")
+
+
+def _race(tool: Tool, runs: Sequence[tuple[Cost | None, str]] | None) -> Race:
+    if runs is None:
+        return Race(tool=tool, costs=(), installed=False)
+    return Race(tool=tool, costs=tuple(cost for cost, _ in runs), wrong=tuple(wrong for _, wrong in runs if wrong))
+
+
+def _is_installed(tool: Tool) -> bool:
+    return shutil.which(tool.command[0]) is not None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _asked(arguments)
+    works = [work for work in WORKS if _is_wanted(work, asked)]
+    rounds = _QUICK_ROUNDS if asked.quick else asked.rounds
+    raced: list[tuple[Work, list[Race]]] = []
+    try:
+        for work in works:
+            print(f"{work.name}: {work.what}", file=sys.stderr)
+            raced.append((work, race(work, rounds=rounds, quick=asked.quick)))
+    except LabUnavailable as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    write(asked.results, raced)
+    return _report(raced)
+
+
+def _is_wanted(work: Work, asked: argparse.Namespace) -> bool:
+    return work.name in asked.names if asked.names else work.quick or not asked.quick
+
+
+def _report(raced: Sequence[tuple[Work, Sequence[Race]]]) -> int:
+    _print([row for work, races in raced for row in figures.rows(work, races)], figures.HEADINGS)
+    _print([row for work, races in raced for row in figures.bound_rows(work, races)], figures.BOUND_HEADINGS)
+    missed = [work.name for work, races in raced for bound in work.bounds if figures.is_missed(bound, races)]
+    return 1 if missed else 0
+
+
+def _print(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+    print(f"{tabulate(rows, headings, tablefmt='github', disable_numparse=True)}\n")
+
+
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="speed")
+    add: Callable[..., object] = parser.add_argument
+    add("names", nargs="*", choices=[*(work.name for work in WORKS), []], metavar="NAMES")
+    add("--rounds", type=int, default=_ROUNDS, help="runs of each tool, unless it is a slow one")
+    add("--quick", action="store_true", help="two rounds, and without what is slow")
+    add("--results", type=Path, default=_RESULTS, help="where all runs go")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
