@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pathprobe.commands import status, ticket
+from pathprobe.commands import status, ticket, timing
 from pathprobe.commands.ending import fail
 from pathprobe.commands.ticket import Ticket
 from pathprobe.engine.ticket_place import CannotPlace
@@ -153,6 +155,7 @@ def _run(
 ) -> NoReturn:
     from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
 
+    begun = time.monotonic()
     try:
         wanted = [parse(text, with_port=protocol != "icmp") for text in targets]
         resolved = [one for each in wanted for one in resolve(each, protocol=protocol, family=family)]
@@ -160,6 +163,7 @@ def _run(
         fail(str(error), status.USAGE)
     except Unresolvable as error:
         fail(str(error), status.CANNOT)
+    resolving = time.monotonic() - begun
     from pathprobe.commands import live
 
     kept = Ticket.begin(place, redact=redact, write=options["write"])
@@ -168,7 +172,10 @@ def _run(
         report = live.run(resolved, **{**options, "write": kept.evidence})
     except live.CannotProbe as error:
         fail(str(error), status.CANNOT)
-    finish(report, kept, as_json=as_json)
+    spent = timing.timing_of(report, resolve=resolving)
+    if options["verbose"]:
+        click.echo(timing.words(spent), err=True)
+    finish(replace(report, timing=spent), kept, as_json=as_json)
 
 
 def finish(report: Report, kept: Ticket, *, as_json: bool) -> NoReturn:

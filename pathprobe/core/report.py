@@ -390,8 +390,9 @@ class Result:
 
     ``mtu`` is the interface's, in octets, where the path's own was asked for; ``path_mtu`` is None where it was
     not, or where nothing could be compared.
-    ``source`` is this host's address. ``started`` is Unix time; ``duration`` and the silence ``window``
-    are seconds; ``frames_lost`` is what the receive queue dropped. ``complete`` is False for a run that
+    ``source`` is this host's address. ``started`` is Unix time; ``duration``, what of it was ``waited`` for answers
+    with nothing else to do, and the silence ``window`` are seconds; ``frames_lost`` is what the receive queue dropped.
+    ``complete`` is False for a run that
     was killed. ``ports``: the source ports or identifiers kept for constant flows; ``paths``: those of them that
     were asked, if more than one. ``frames``: probe id -> frame numbers in the capture, from 1. ``host``: read live
     where this host is suspected, else None. ``both_ends``: of two captures, one from each end. ``counted``: in a
@@ -408,6 +409,7 @@ class Result:
     middleboxes: tuple[Middlebox, ...] = ()
     started: float = 0.0
     duration: float = 0.0
+    waited: float = 0.0
     window: float = 0.0
     frames_lost: int = 0
     complete: bool = True
@@ -431,11 +433,28 @@ class Vantage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Where the time of a live run went, in seconds.
+
+    ``start``: from the start of the process on, all that comes before a target is asked, but for ``resolve``, finding
+    the addresses. Then what a report's ``duration`` is made of: ``probe`` sends and reads, ``wait`` has nothing to do
+    until an answer comes or a silence is over, ``conclude`` makes the verdict and everything else.
+    """
+
+    start: float
+    resolve: float
+    probe: float
+    wait: float
+    conclude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run: ``started`` in Unix seconds, ``duration`` in seconds, ``engine`` raw, capture or simulated.
 
     ``file``: what became of the frames of the capture that was analyzed; None where packets were sent.
     ``server_capture_path`` and ``server_file``: of the server's capture, where both ends were analyzed.
+    ``timing``: of a live run.
     """
 
     engine: str
@@ -450,3 +469,4 @@ class Report:
     server_capture_path: str | None = None
     server_file: FileSummary | None = None
     watched: Watched | None = None
+    timing: Timing | None = None

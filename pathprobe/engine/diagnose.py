@@ -93,9 +93,9 @@ async def diagnose(
             diagnosis = Diagnosis(session, session.ledger, network, crafter, recorder=recorder, progress=progress)
             if recorder:
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))
-            await pump(diagnosis, network, interrupted)
+            waited = await pump(diagnosis, network, interrupted)
             result = _result(target, session, network.now, started)
-            result = replace(result, complete=not interrupted.is_set())
+            result = replace(result, waited=waited, complete=not interrupted.is_set())
             if suspects_this_host(result):
                 result = with_host_facts(result, _host_facts(result, route))
             if recorder:

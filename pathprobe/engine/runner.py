@@ -98,19 +98,23 @@ class Diagnosis:
             self.ledger.not_sent(probe, now, error)
 
 
-async def pump(diagnosis: Diagnosis, network: LiveNetwork, interrupted: asyncio.Event) -> None:
-    """Drive a diagnosis on a live network until it is over or ``interrupted`` is set."""
+async def pump(diagnosis: Diagnosis, network: LiveNetwork, interrupted: asyncio.Event) -> float:
+    """Drive a diagnosis on a live network until it is over or ``interrupted`` is set; the seconds that it waited."""
     loop = asyncio.get_running_loop()
     awake = asyncio.Event()
     loop.add_reader(network.fileno(), awake.set)
     stop = asyncio.ensure_future(interrupted.wait())
     stop.add_done_callback(lambda _: awake.set())
+    waited = 0.0
     try:
         while not interrupted.is_set() and (wake_at := diagnosis.advance(network.now)) is not None:
             awake.clear()
-            timer = loop.call_later(max(0.0, wake_at - network.now), awake.set)
+            begun = network.now
+            timer = loop.call_later(max(0.0, wake_at - begun), awake.set)
             await awake.wait()
             timer.cancel()
+            waited += network.now - begun
+        return waited
     finally:
         loop.remove_reader(network.fileno())
         stop.cancel()

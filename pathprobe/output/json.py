@@ -10,7 +10,7 @@ from typing import Any
 from pathprobe import __version__
 from pathprobe.core.evidence import Observation
 from pathprobe.core.outcomes import NotSent, Refusal, Reply, Silent
-from pathprobe.core.report import Counted, Device, Hop, Leg, Location, PathMtu, Report, Result
+from pathprobe.core.report import Counted, Device, Hop, Leg, Location, PathMtu, Report, Result, Timing
 from pathprobe.output import both_ends_json, files, path_mtu, wording
 from pathprobe.output.advice import next_steps
 from pathprobe.output.boxes import box_entry, row_facts
@@ -36,6 +36,7 @@ def document(report: Report) -> dict[str, Any]:
         "tool": {"name": "pathprobe", "version": __version__},
         "started": started.replace("+00:00", "Z"),
         "duration_s": round(report.duration, 3),
+        "timing": _timing(report.timing),
         "engine": report.engine,
         "vantage": {
             "hostname": report.vantage.hostname,
@@ -48,6 +49,12 @@ def document(report: Report) -> dict[str, Any]:
         "complete": report.complete,
         "watched": None if report.watched is None else asdict(report.watched),
     }
+
+
+def _timing(timing: Timing | None) -> dict[str, float] | None:
+    if timing is None:
+        return None
+    return {f"{part}_s": round(seconds, 3) for part, seconds in asdict(timing).items()}
 
 
 def _capture(report: Report) -> dict[str, Any] | None:

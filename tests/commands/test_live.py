@@ -182,8 +182,14 @@ def test_without_a_trace_no_probe_is_stepped_and_verbose_talks_on_stderr(without
     path = tmp_path / "run.pcapng"
     done = on_client(without_fault, "tcp", "10.0.0.5:8080", "--no-trace", "-v", "--json", "-w", str(path))
     assert done.returncode == 0
-    assert done.stderr == "10.0.0.5: via 10.9.1.1 through to-r1 from 10.9.1.9, MTU 1500\n"
-    (result,) = json.loads(done.stdout)["results"]
+    route, spent = done.stderr.splitlines()
+    assert route == "10.0.0.5: via 10.9.1.1 through to-r1 from 10.9.1.9, MTU 1500"
+    assert re.fullmatch(r"[\d.]+ s to start, .* to resolve, .* to probe, .* waited for answers, .* to conclude", spent)
+    read = json.loads(done.stdout)
+    (result,) = read["results"]
+    assert sum(read["timing"][f"{part}_s"] for part in ("probe", "wait", "conclude")) == pytest.approx(
+        read["duration_s"], abs=0.002
+    )
     assert (result["state"], result["hops"]) == ("open", [])
     assert {probe["ttl"] for probe in result["probes"]} == {FULL_TTL}
     assert set(sent_ttls(path)) == {FULL_TTL}

@@ -82,6 +82,11 @@ async def test_a_timer_calls_again_when_nothing_arrives(network: Idle) -> None:
     assert second - first >= 0.01
 
 
+async def test_it_tells_how_long_it_waited(network: Idle) -> None:
+    assert await pump(Turns(0.01, 0.01, None), network, asyncio.Event()) >= 0.02
+    assert await pump(Turns(None), network, asyncio.Event()) == 0.0
+
+
 async def test_a_frame_ends_the_wait(network: Idle) -> None:
     turns = Turns(FOREVER, None)
     network.deliver()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pathprobe import __version__
-from pathprobe.core.report import Result, Vantage
+from pathprobe.core.report import Result, Timing, Vantage
 from pathprobe.engine.diagnose import Options
 from pathprobe.lab import catalogue
 from pathprobe.output.json import document, render
@@ -184,6 +184,18 @@ def test_the_document_around_the_results_has_its_keys() -> None:
     assert_shape(read["vantage"], VANTAGE)
     assert_shape(read["capture"], CAPTURE)
     assert (read["schema"], read["tool"]["name"], read["tool"]["version"]) == ("pathprobe/1", "pathprobe", __version__)
+
+
+def test_the_time_of_a_live_run_is_told_by_what_it_went_into() -> None:
+    timing = Timing(start=0.2291, resolve=0.0, probe=0.02, wait=0.5, conclude=0.0104)
+    assert read_back(timing=timing)["timing"] == {
+        "start_s": 0.229,
+        "resolve_s": 0.0,
+        "probe_s": 0.02,
+        "wait_s": 0.5,
+        "conclude_s": 0.01,
+    }
+    assert read_back()["timing"] is None
 
 
 def test_the_start_is_utc_with_milliseconds() -> None:
