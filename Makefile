@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers viewers recorders clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers rivals viewers recorders clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
@@ -45,9 +45,10 @@ accuracy: $(READY) tools peers
 	$(BIN)/python -m tests.bench.accuracy $(OFTEN) $(NAMES)
 	$(BIN)/pathprobe lab check --random $(RANDOM) --seed $(SEED)
 
-# Beside nmap and traceroute, on the same networks in the same run.
-bench: $(READY) tools peers
-	$(BIN)/python tests/bench/single.py
+# Time, CPU and memory beside nmap, traceroute and others, on the same networks in the same run: docs/speed.md.
+# NAMES="open drop" races only these, QUICK=1 in fewer rounds.
+bench: $(READY) tools peers rivals
+	$(BIN)/python -m tests.bench.speed $(if $(QUICK),--quick) $(NAMES)
 
 # The fixtures in captures/, recorded anew in the lab.
 captures: $(READY) tools recorders
@@ -78,6 +79,20 @@ peers:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nmap traceroute; \
 	else \
 	  echo "For the comparison install nmap and traceroute; without them their columns stay empty." >&2; \
+	fi
+
+# Beside nmap and traceroute; one that is not there is left out of the race.
+rivals:
+	@missing=''; \
+	for pair in fping:fping hping3:hping3 mtr:mtr-tiny tcptraceroute.mt:tcptraceroute; do \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	  else \
+	    echo "For the whole race install:$$missing; without them their cells stay empty." >&2; \
+	  fi; \
 	fi
 
 viewers:

@@ -9,6 +9,8 @@ An answer has for each question that a tool was asked, and for each target, one 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -114,6 +116,19 @@ def pathprobe(target: str) -> Reader:
         }
 
     return read
+
+
+def batch(text: str) -> Answer:
+    """``batch --csv``; its talk on stderr may stand before and behind the table."""
+    _, _, table = text.partition("address,")
+    states, places = {}, {}
+    for row in csv.DictReader(io.StringIO(f"address,{table}")):
+        if not (row["port"] or "").isdecimal():
+            continue  # talk
+        pair = f"{row['address']}:{row['port']}"
+        states[pair] = _state(row)
+        places[pair] = f"behind hop {row['last_good'].partition(' ')[0]}" if row["last_good"] else "unknown"
+    return {Question.STATE: states, Question.PLACE: places}
 
 
 def _state(result: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ def _cells(figure: Spread) -> tuple[str, str, str]:
 
 def bound_rows(work: Work, races: Sequence[Race]) -> list[tuple[str, ...]]:
     """A line for each bound. BOUND_HEADINGS says what the columns are."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for bound in work.bounds:
         figure = bound_figure(bound, races)
         cells = ("", "", "") if figure is None else _cells(figure)

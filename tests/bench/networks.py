@@ -68,7 +68,12 @@ def _routes() -> dict[str, list[str]]:
 
 
 def _ruleset(addresses: Sequence[IPv4Address]) -> str:
-    return (
-        "table ip bench { chain forward { type filter hook forward priority 0; "
-        f"ip daddr {{ {', '.join(map(str, addresses))} }} tcp dport {OPEN_PORT} drop }} }}\n"
-    )
+    dropped = ", ".join(map(str, addresses))
+    return f"""
+table ip bench {{
+    chain forward {{
+        type filter hook forward priority 0
+        ip daddr {{ {dropped} }} tcp dport {OPEN_PORT} drop
+    }}
+}}
+"""

@@ -79,7 +79,9 @@ def entry(work: Work, races: Sequence[Race]) -> dict[str, Any]:
 
 
 def _spread(figure: Spread | None) -> dict[str, float] | None:
-    return figure and {name: round(value, 4) for name, value in asdict(figure).items()}
+    if figure is None:
+        return None
+    return {name: round(value, 4) for name, value in asdict(figure).items()}
 
 
 def versions() -> dict[str, str]:

@@ -21,14 +21,14 @@ from pathlib import Path
 from tabulate import tabulate
 
 from pathprobe.lab.netns import LabUnavailable
-from tests.bench import figures, single
+from tests.bench import figures, many, single
 from tests.bench.answers import differs
 from tests.bench.figures import Race
 from tests.bench.measure import Cost, run
 from tests.bench.results import write
 from tests.bench.work import LIST, Tool, Work
 
-WORKS = single.WORKS
+WORKS = (*single.WORKS, *many.WORKS)
 
 _ROUNDS, _QUICK_ROUNDS = 5, 2
 _RESULTS = Path(__file__).with_name("results.json")
@@ -103,11 +103,14 @@ def _print(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="speed")
     add: Callable[..., object] = parser.add_argument
-    add("names", nargs="*", choices=[*(work.name for work in WORKS), []], metavar="NAMES")
+    add("names", nargs="*", metavar="NAMES", help=", ".join(work.name for work in WORKS))
     add("--rounds", type=int, default=_ROUNDS, help="runs of each tool, unless it is a slow one")
     add("--quick", action="store_true", help="two rounds, and without what is slow")
     add("--results", type=Path, default=_RESULTS, help="where all runs go")
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.names) - {work.name for work in WORKS}:
+        parser.error(f"no work called {', '.join(sorted(unknown))}; there are {', '.join(work.name for work in WORKS)}")
+    return asked
 
 
 if __name__ == "__main__":

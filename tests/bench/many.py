@@ -1,0 +1,123 @@
+"""Which races are about very many targets?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
+
+from tests.bench import answers, networks
+from tests.bench.answers import Question
+from tests.bench.networks import CLOSED_PORT, OPEN_PORT, WIDE
+from tests.bench.work import LIST, OURS, PATHPROBE, SCAPY, Bound, How, Measure, Tool, Work
+
+STATE, PLACE = Question.STATE, Question.PLACE
+
+_STATES = {OPEN_PORT: "open", CLOSED_PORT: "closed"}
+_PORTS = f"{OPEN_PORT},{CLOSED_PORT}"
+
+#: MiB that a batch of any size may take.
+_MEMORY = 300
+
+_BATCH = (*PATHPROBE, "batch", LIST, "--csv")
+_NMAP = ("nmap", "-n", "-Pn", "-sS", "-oG", "-")
+
+#: Some of a /16, 100 of each of ten /24s, of which each dropping router drops ten.
+_TARGETS = [IPv4Address(f"10.64.{third}.{fourth}") for third in range(10) for fourth in range(1, 101)]
+_DROPPED = tuple([one for one in _TARGETS if int(one) % 256 in fourths] for fourths in (range(1, 11), range(11, 21)))
+
+
+def _scan(network: IPv4Network, *, seconds: float, rounds: int) -> tuple[Tool, Tool]:
+    """pathprobe's first pass, and nmap at its defaults."""
+    ours = Tool(
+        name=OURS,
+        command=(*_BATCH, "--no-trace"),
+        read=answers.batch,
+        questions=(STATE,),
+        seconds=seconds,
+        rounds=rounds,
+    )
+    nmap = Tool(
+        name="nmap",
+        command=(*_NMAP, "-p", _PORTS, str(network)),
+        read=answers.nmap,
+        questions=(STATE,),
+        seconds=seconds,
+        rounds=rounds,
+    )
+    return ours, nmap
+
+
+def _half_open(network: IPv4Network) -> dict[str, str]:
+    return {f"{address}:{port}": state for address in network for port, state in _STATES.items()}
+
+
+def _located(addresses: Iterable[IPv4Address]) -> dict[Question, dict[str, str]]:
+    """State and place of every target: those who answer are reached behind both routers."""
+    dropped = {address: hop for hop, some in zip(networks.DROPPING, _DROPPED, strict=True) for address in some}
+    behind = {f"{one}:{OPEN_PORT}": dropped.get(one) for one in addresses}
+    return {
+        STATE: {pair: "open" if hop is None else "silent" for pair, hop in behind.items()},
+        PLACE: {
+            pair: f"behind hop {len(networks.DROPPING) + 1 if hop is None else hop}" for pair, hop in behind.items()
+        },
+    }
+
+
+_SOME = next(WIDE.subnets(new_prefix=20))
+
+WORKS = (
+    Work(
+        name="pairs-8192",
+        what="4,096 addresses, an open and a closed port of each",
+        network=networks.wide(),
+        truth={STATE: _half_open(_SOME)},
+        pairs=tuple(_half_open(_SOME)),
+        tools=(
+            *_scan(_SOME, seconds=60, rounds=5),
+            Tool(
+                name="scapy sr",
+                command=(*SCAPY, "sr", str(_SOME), str(OPEN_PORT), str(CLOSED_PORT)),
+                read=answers.pairs,
+                questions=(STATE,),
+                seconds=90,
+                rounds=1,
+            ),
+        ),
+        bounds=(
+            Bound(measure=Measure.WALL, how=How.RATIO, at_most=1.0, peer="nmap"),
+            Bound(measure=Measure.CPU, how=How.RATIO, at_most=1 / 8, peer="scapy sr"),
+            Bound(measure=Measure.MEMORY, how=How.VALUE, at_most=_MEMORY),
+        ),
+    ),
+    Work(
+        name="pairs-131072",
+        what="65,536 addresses, an open and a closed port of each",
+        network=networks.wide(),
+        truth={STATE: _half_open(WIDE)},
+        pairs=tuple(_half_open(WIDE)),
+        tools=_scan(WIDE, seconds=150, rounds=2),
+        bounds=(
+            Bound(measure=Measure.WALL, how=How.RATIO, at_most=0.6, peer="nmap"),
+            Bound(measure=Measure.MEMORY, how=How.VALUE, at_most=_MEMORY),
+        ),
+        quick=False,
+    ),
+    Work(
+        name="located-1000",
+        what="1,000 targets, 100 dropped at each of two routers, located",
+        network=networks.wide(_DROPPED),
+        truth=_located(_TARGETS),
+        pairs=tuple(f"{one}:{OPEN_PORT}" for one in _TARGETS),
+        tools=(
+            Tool(name=OURS, command=_BATCH, read=answers.batch, questions=(STATE, PLACE), seconds=60, rounds=5),
+            Tool(
+                name="nmap",
+                command=(*_NMAP, "-p", str(OPEN_PORT), "10.64.0-9.1-100"),
+                read=answers.nmap,
+                questions=(STATE,),
+                seconds=60,
+                rounds=3,
+            ),
+        ),
+    ),
+)
