@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
+from pathprobe.core.timing import SHORTEST_WINDOW
 from tests.bench import answers, networks
 from tests.bench.answers import Question
 from tests.bench.networks import CLOSED_PORT, OPEN_PORT, WIDE
@@ -21,9 +22,13 @@ _MEMORY = 300
 _BATCH = (*PATHPROBE, "batch", LIST, "--csv")
 _NMAP = ("nmap", "-n", "-Pn", "-sS", "-oG", "-")
 
-#: Some of a /16, 100 of each of ten /24s, of which each dropping router drops ten.
-_TARGETS = [IPv4Address(f"10.64.{third}.{fourth}") for third in range(10) for fourth in range(1, 101)]
-_DROPPED = tuple([one for one in _TARGETS if int(one) % 256 in fourths] for fourths in (range(1, 11), range(11, 21)))
+#: Seconds for the located ones: three silence windows, and the time that 1,000 SYNs and 20 packets for each of the 200
+#: dropped targets take at the rate at which a batch starts, in packets a second.
+_LOCATED_IN = 3 * SHORTEST_WINDOW + (1_000 + 200 * 20) / 2_000
+
+#: 250 of each of four /24s, of which each dropping router drops 25.
+_TARGETS = [IPv4Address(f"10.64.{third}.{fourth}") for third in range(4) for fourth in range(1, 251)]
+_DROPPED = tuple([one for one in _TARGETS if int(one) % 256 in fourths] for fourths in (range(1, 26), range(26, 51)))
 
 
 def _scan(network: IPv4Network, *, seconds: float, rounds: int) -> tuple[Tool, Tool]:
@@ -112,12 +117,13 @@ WORKS = (
             Tool(name=OURS, command=_BATCH, read=answers.batch, questions=(STATE, PLACE), seconds=60, rounds=5),
             Tool(
                 name="nmap",
-                command=(*_NMAP, "-p", str(OPEN_PORT), "10.64.0-9.1-100"),
+                command=(*_NMAP, "-p", str(OPEN_PORT), "10.64.0-3.1-250"),
                 read=answers.nmap,
                 questions=(STATE,),
                 seconds=60,
-                rounds=3,
+                rounds=2,
             ),
         ),
+        bounds=(Bound(measure=Measure.WALL, how=How.VALUE, at_most=_LOCATED_IN),),
     ),
 )
