@@ -16,13 +16,15 @@ def timing_of(report: Report, *, resolve: float) -> Timing:
     """To be asked as soon as a live run has ended; ``resolve``: seconds that finding the addresses took."""
     asked = sum(result.duration for result in report.results)
     waited = sum(result.waited for result in report.results)
+    # What the first target's packets are made with is loaded when it is known what they are.
+    loading = max(0.0, report.results[0].started - report.started) if report.results else 0.0
     return Timing(
         # The kernel counts a process's start in hundredths of a second.
-        start=max(0.0, _running() - resolve - report.duration),
+        start=max(0.0, _running() - resolve - report.duration + loading),
         resolve=resolve,
         probe=asked - waited,
         wait=waited,
-        conclude=report.duration - asked,
+        conclude=max(0.0, report.duration - asked - loading),
     )
 
 

@@ -436,9 +436,9 @@ class Vantage:
 class Timing:
     """Where the time of a live run went, in seconds.
 
-    ``start``: from the start of the process on, all that comes before a target is asked, but for ``resolve``, finding
-    the addresses. Then what a report's ``duration`` is made of: ``probe`` sends and reads, ``wait`` has nothing to do
-    until an answer comes or a silence is over, ``conclude`` makes the verdict and everything else.
+    ``start``: from the start of the process on, all that comes before the first target is asked, but for ``resolve``,
+    finding the addresses. ``probe`` sends and reads, ``wait`` has nothing to do until an answer comes or a silence is
+    over, ``conclude`` makes the verdict and does everything else of a report's ``duration``.
     """
 
     start: float

@@ -81,6 +81,7 @@ async def diagnose(
     source = route.source if route else ("::" if ":" in target.address else "0.0.0.0")
     scope = _scope(target.address, route)
     mtu = route.mtu if route else _USUAL_MTU
+    crafter = _crafter(target, options, mtu)
     rng = Random(SystemRandom().getrandbits(64))
     question = _question(target, source, options, rng, mtu=mtu)
     count = _ports_for(question)
@@ -89,7 +90,6 @@ async def diagnose(
         try:
             started = time.time()
             session = Session(question, Ledger(target.address), ports.numbers, rng)
-            crafter = _crafter(target, options, mtu)
             diagnosis = Diagnosis(session, session.ledger, network, crafter, recorder=recorder, progress=progress)
             if recorder:
                 recorder.begin_diagnosis(network.epoch, _asking(session, network.epoch))

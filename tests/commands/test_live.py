@@ -187,9 +187,8 @@ def test_without_a_trace_no_probe_is_stepped_and_verbose_talks_on_stderr(without
     assert re.fullmatch(r"[\d.]+ s to start, .* to resolve, .* to probe, .* waited for answers, .* to conclude", spent)
     read = json.loads(done.stdout)
     (result,) = read["results"]
-    assert sum(read["timing"][f"{part}_s"] for part in ("probe", "wait", "conclude")) == pytest.approx(
-        read["duration_s"], abs=0.002
-    )
+    assert set(read["timing"]) == {"start_s", "resolve_s", "probe_s", "wait_s", "conclude_s"}
+    assert sum(read["timing"].values()) > read["duration_s"] >= read["timing"]["probe_s"] > 0
     assert (result["state"], result["hops"]) == ("open", [])
     assert {probe["ttl"] for probe in result["probes"]} == {FULL_TTL}
     assert set(sent_ttls(path)) == {FULL_TTL}
