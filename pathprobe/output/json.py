@@ -51,12 +51,6 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def _timing(timing: Timing | None) -> dict[str, float] | None:
-    if timing is None:
-        return None
-    return {f"{part}_s": round(seconds, 3) for part, seconds in asdict(timing).items()}
-
-
 def _capture(report: Report) -> dict[str, Any] | None:
     if report.capture_path is None:
         return None
@@ -68,6 +62,12 @@ def _server_capture(report: Report) -> dict[str, Any] | None:
     if report.server_capture_path is None or report.server_file is None:
         return None
     return {"path": report.server_capture_path, **files.entry(report.server_file)}
+
+
+def _timing(timing: Timing | None) -> dict[str, float] | None:
+    if timing is None:
+        return None
+    return {f"{part}_s": round(seconds, 3) for part, seconds in asdict(timing).items()}
 
 
 def _result(result: Result) -> dict[str, Any]:
