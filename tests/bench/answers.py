@@ -119,7 +119,7 @@ def pathprobe(target: str) -> Reader:
 
 
 def batch(text: str) -> Answer:
-    """``batch --csv``; its talk on stderr may stand before and behind the table."""
+    """``batch --csv``, a place for what is not open; its talk on stderr may stand before and behind the table."""
     _, _, table = text.partition("address,")
     states, places = {}, {}
     for row in csv.DictReader(io.StringIO(f"address,{table}")):
@@ -127,7 +127,8 @@ def batch(text: str) -> Answer:
             continue  # talk
         pair = f"{row['address']}:{row['port']}"
         states[pair] = _state(row)
-        places[pair] = f"behind hop {row['last_good'].partition(' ')[0]}" if row["last_good"] else "unknown"
+        if row["state"] != "open":
+            places[pair] = f"behind hop {row['last_good'].partition(' ')[0]}" if row["last_good"] else "unknown"
     return {Question.STATE: states, Question.PLACE: places}
 
 

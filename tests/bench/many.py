@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 from pathprobe.core.timing import SHORTEST_WINDOW
@@ -56,16 +55,15 @@ def _half_open(network: IPv4Network) -> dict[str, str]:
     return {f"{address}:{port}": state for address in network for port, state in _STATES.items()}
 
 
-def _located(addresses: Iterable[IPv4Address]) -> dict[Question, dict[str, str]]:
-    """State and place of every target: those who answer are reached behind both routers."""
-    dropped = {address: hop for hop, some in zip(networks.DROPPING, _DROPPED, strict=True) for address in some}
-    behind = {f"{one}:{OPEN_PORT}": dropped.get(one) for one in addresses}
-    return {
-        STATE: {pair: "open" if hop is None else "silent" for pair, hop in behind.items()},
-        PLACE: {
-            pair: f"behind hop {len(networks.DROPPING) + 1 if hop is None else hop}" for pair, hop in behind.items()
-        },
+def _located() -> dict[Question, dict[str, str]]:
+    """The state of every target, and the place of those that do not answer."""
+    places = {
+        f"{address}:{OPEN_PORT}": f"behind hop {hop}"
+        for hop, addresses in zip(networks.DROPPING, _DROPPED, strict=True)
+        for address in addresses
     }
+    pairs = [f"{address}:{OPEN_PORT}" for address in _TARGETS]
+    return {STATE: {pair: "silent" if pair in places else "open" for pair in pairs}, PLACE: places}
 
 
 _SOME = next(WIDE.subnets(new_prefix=20))
@@ -111,7 +109,7 @@ WORKS = (
         name="located-1000",
         what="1,000 targets, 100 dropped at each of two routers, located",
         network=networks.wide(_DROPPED),
-        truth=_located(_TARGETS),
+        truth=_located(),
         pairs=tuple(f"{one}:{OPEN_PORT}" for one in _TARGETS),
         tools=(
             Tool(name=OURS, command=_BATCH, read=answers.batch, questions=(STATE, PLACE), seconds=60, rounds=5),

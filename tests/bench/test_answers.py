@@ -128,7 +128,7 @@ def test_no_document_is_no_answer(text: str) -> None:
 def test_a_batch_s_table_is_read_without_the_talk_around_it() -> None:
     assert answers.batch(BATCH) == {
         STATE: {"10.64.0.1:8080": "open", "10.64.0.2:8080": "silent", "10.64.0.3:8080": "unknown"},
-        PLACE: {"10.64.0.1:8080": "behind hop 3", "10.64.0.2:8080": "behind hop 1", "10.64.0.3:8080": "unknown"},
+        PLACE: {"10.64.0.2:8080": "behind hop 1", "10.64.0.3:8080": "unknown"},
     }
     assert answers.batch("pathprobe: raw sockets need CAP_NET_RAW\n") == {STATE: {}, PLACE: {}}
 
