@@ -31,6 +31,7 @@ _NMAP_STATES = {"open": "open", "closed": "closed", "filtered": "silent", "open|
 _NMAP_HOST = re.compile(r"^Host: (\S+) \(\)\t(?:Ports: ([^\t\n]*)|Status: Up$)", re.MULTILINE)
 _TRACEROUTE_HOP = re.compile(r"^ *\d+  (?:\*|([0-9a-f.:]+)(?: \[(\w+)\])?)", re.MULTILINE)
 _MTR_HOP = re.compile(r"^ *\d+\.\|-- (\S+)", re.MULTILINE)
+_LINE = re.compile(r"^(\S+:\d+)(?: \(.*\))? - (?:reachable|NOT reachable: ([^,\n]+).*)$", re.MULTILINE)
 _PAIR = re.compile(r"^(\S+:\d+) (open|closed|silent)$", re.MULTILINE)
 
 
@@ -116,6 +117,11 @@ def pathprobe(target: str) -> Reader:
         }
 
     return read
+
+
+def lines(text: str) -> Answer:
+    """``batch``: the lines that people grep, ``10.0.0.5:8080 (web) - reachable``."""
+    return {Question.STATE: {pair: state or "open" for pair, state in _LINE.findall(text)}}
 
 
 def batch(text: str) -> Answer:

@@ -18,7 +18,7 @@ _PORTS = f"{OPEN_PORT},{CLOSED_PORT}"
 #: MiB that a batch of any size may take.
 _MEMORY = 300
 
-_BATCH = (*PATHPROBE, "batch", LIST, "--csv")
+_BATCH = (*PATHPROBE, "batch", LIST)
 _NMAP = ("nmap", "-n", "-Pn", "-sS", "-oG", "-")
 
 #: Seconds for the located ones: three silence windows, and the time that 1,000 SYNs and 20 packets for each of the 200
@@ -35,7 +35,7 @@ def _scan(network: IPv4Network, *, seconds: float, rounds: int) -> tuple[Tool, T
     ours = Tool(
         name=OURS,
         command=(*_BATCH, "--no-trace"),
-        read=answers.batch,
+        read=answers.lines,
         questions=(STATE,),
         seconds=seconds,
         rounds=rounds,
@@ -112,7 +112,14 @@ WORKS = (
         truth=_located(),
         pairs=tuple(f"{one}:{OPEN_PORT}" for one in _TARGETS),
         tools=(
-            Tool(name=OURS, command=_BATCH, read=answers.batch, questions=(STATE, PLACE), seconds=60, rounds=5),
+            Tool(
+                name=OURS,
+                command=(*_BATCH, "--csv"),
+                read=answers.batch,
+                questions=(STATE, PLACE),
+                seconds=60,
+                rounds=5,
+            ),
             Tool(
                 name="nmap",
                 command=(*_NMAP, "-p", str(OPEN_PORT), "10.64.0-3.1-250"),

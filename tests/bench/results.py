@@ -1,7 +1,7 @@
 """What of a race is kept: every run of every tool, on which versions, and when.
 
-Nothing of the machine but its number of cores: the file is committed, and its figures are ratios that others can look
-at, not times that they can expect.
+Nothing of the machine but its number of cores: the file is committed. A race of some works leaves the others in it as
+they were.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ _VERSIONS = {
 
 
 def write(path: Path, raced: Sequence[tuple[Work, Sequence[Race]]]) -> None:
-    """Raises OSError."""
-    document = {
-        "schema": SCHEMA,
-        "date": datetime.now(UTC).date().isoformat(),
-        "cores": os.cpu_count(),
-        "versions": versions(),
-        "works": [entry(work, races) for work, races in raced],
-    }
+    """Raises OSError, and ValueError where the file is something else."""
+    before = json.loads(path.read_text())["works"] if path.exists() else []
+    about = {"date": datetime.now(UTC).date().isoformat(), "cores": os.cpu_count(), "versions": versions()}
+    document = {"schema": SCHEMA, "works": merged(before, [about | entry(work, races) for work, races in raced])}
     path.write_text(f"{json.dumps(document, indent=1, ensure_ascii=False)}\n")
+
+
+def merged(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The works of a file, with those that were raced again in the place of their last results."""
+    return list(({one["work"]: one for one in before} | {one["work"]: one for one in now}).values())
 
 
 def entry(work: Work, races: Sequence[Race]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tabulate import tabulate
@@ -34,39 +35,53 @@ _ROUNDS, _QUICK_ROUNDS = 5, 2
 _RESULTS = Path(__file__).with_name("results.json")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run: its cost, if it was right, and what was wrong with it. ``stopped``: it did not end by itself."""
+
+    cost: Cost | None = None
+    wrong: str = ""
+    stopped: bool = False
+
+
 def race(work: Work, *, rounds: int, quick: bool) -> list[Race]:
     """All tools of a work, in turn."""
     tools = [tool for tool in work.tools if tool.quick or not quick]
-    runs: dict[str, list[tuple[Cost | None, str]]] = {tool.name: [] for tool in tools if _is_installed(tool)}
+    outcomes: dict[str, list[Outcome]] = {tool.name: [] for tool in tools}
+    installed = {tool.name for tool in tools if shutil.which(tool.command[0])}
     with tempfile.TemporaryDirectory() as folder:
         pairs = Path(folder, "pairs")
         pairs.write_text("".join(f"{pair}\n" for pair in work.pairs))
         for number in range(rounds):
             for tool in tools:
-                if tool.name in runs and number < (1 if quick and tool.rounds < _ROUNDS else tool.rounds):
-                    runs[tool.name].append(_run(work, tool, pairs))
-    return [_race(tool, runs.get(tool.name)) for tool in tools]
+                if tool.name in installed and is_due(tool, outcomes[tool.name], number, quick=quick):
+                    outcomes[tool.name].append(_run(work, tool, pairs))
+    return [_race(tool, outcomes[tool.name], installed=tool.name in installed) for tool in tools]
 
 
-def _run(work: Work, tool: Tool, pairs: Path) -> tuple[Cost | None, str]:
-    """What it cost, if it was right, and what was wrong with it."""
+def is_due(tool: Tool, before: Sequence[Outcome], number: int, *, quick: bool) -> bool:
+    """A slow tool runs in the first rounds only, and one that had to be stopped not again."""
+    most = 1 if quick and tool.rounds < _ROUNDS else tool.rounds
+    return number < most and not (before and before[-1].stopped)
+
+
+def _run(work: Work, tool: Tool, pairs: Path) -> Outcome:
     command = tuple(str(pairs) if word == LIST else word for word in tool.command)
     with work.network() as lab:
         done = run(lab, command, seconds=tool.seconds)
     if done.cost is None:
-        return None, f"stopped after {tool.seconds:g} s"
+        return Outcome(wrong=f"stopped after {tool.seconds:g} s", stopped=True)
     wrong = differs(tool.read(done.printed), work.truth, tool.questions)
-    return (None, wrong) if wrong else (done.cost, "")
+    return Outcome(wrong=wrong) if wrong else Outcome(cost=done.cost)
 
 
-def _race(tool: Tool, runs: Sequence[tuple[Cost | None, str]] | None) -> Race:
-    if runs is None:
-        return Race(tool=tool, costs=(), installed=False)
-    return Race(tool=tool, costs=tuple(cost for cost, _ in runs), wrong=tuple(wrong for _, wrong in runs if wrong))
-
-
-def _is_installed(tool: Tool) -> bool:
-    return shutil.which(tool.command[0]) is not None
+def _race(tool: Tool, outcomes: Sequence[Outcome], *, installed: bool) -> Race:
+    return Race(
+        tool=tool,
+        costs=tuple(one.cost for one in outcomes),
+        wrong=tuple(one.wrong for one in outcomes if one.wrong),
+        installed=installed,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

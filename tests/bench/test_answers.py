@@ -125,6 +125,15 @@ def test_no_document_is_no_answer(text: str) -> None:
     assert answers.pathprobe(TARGET)(text) == {}
 
 
+def test_a_batch_s_lines_are_read_without_the_table_below() -> None:
+    text = (
+        "10.64.0.1:8080 - reachable\n"
+        "10.64.0.2:8081 (web - 2) - NOT reachable: closed, the target itself refuses: nothing listens there\n"
+        "\nstate   targets  which\nclosed        1  10.64.0.2:8081\n"
+    )
+    assert answers.lines(text) == {STATE: {"10.64.0.1:8080": "open", "10.64.0.2:8081": "closed"}}
+
+
 def test_a_batch_s_table_is_read_without_the_talk_around_it() -> None:
     assert answers.batch(BATCH) == {
         STATE: {"10.64.0.1:8080": "open", "10.64.0.2:8080": "silent", "10.64.0.3:8080": "unknown"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.bench.measure import Cost, cost_of
 from tests.bench.work import OURS, Bound, How, Measure, Tool, Work
 
 STATE = Question.STATE
+RESULTS = Path(__file__).with_name("results.json")
 
 RATIO = Bound(measure=Measure.WALL, how=How.RATIO, at_most=0.5, peer="nmap")
 DIFFERENCE = Bound(measure=Measure.CPU, how=How.DIFFERENCE, at_most=0.25, peer="nmap")
@@ -96,6 +98,40 @@ def test_what_is_kept_of_a_race_is_plain_and_whole() -> None:
     assert ours["runs"] == [{"wall": 1.0, "cpu": 0.5, "memory": 10.0}, None]
     assert (ours["wrong"], nmap["installed"], nmap["runs"]) == (["state: 1 of 1"], False, [])
     assert [bound["figure"] for bound in read["bounds"]] == [None, {"median": 10.0, "least": 10.0, "most": 10.0}]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "before", "quick", "due"),
+    [
+        (9, (), False, True),
+        (9, (speed.Outcome(wrong="state"),), False, True),
+        (9, (speed.Outcome(wrong="stopped after 30 s", stopped=True),), False, False),
+        (1, (speed.Outcome(),), False, False),
+        (2, (speed.Outcome(),), False, True),
+        (2, (speed.Outcome(),), True, False),
+        (9, (speed.Outcome(),), True, True),
+    ],
+)
+def test_a_slow_tool_has_fewer_rounds_and_one_that_hangs_only_one(
+    rounds: int, before: Sequence[speed.Outcome], quick: bool, due: bool
+) -> None:
+    tool = Tool(name="mtr", command=("mtr",), read=nothing, questions=(STATE,), rounds=rounds)
+    assert speed.is_due(tool, before, len(before), quick=quick) is due
+
+
+def test_a_work_that_is_not_raced_keeps_its_results() -> None:
+    before = [{"work": "open", "date": 1}, {"work": "drop", "date": 1}]
+    now = [{"work": "drop", "date": 2}, {"work": "echo", "date": 2}]
+    assert results.merged(before, now) == [before[0], now[0], now[1]]
+
+
+def test_the_kept_results_are_of_works_that_there_are_and_of_no_machine() -> None:
+    text = RESULTS.read_text()
+    read = json.loads(text)
+    assert read["schema"] == results.SCHEMA
+    assert {one["work"] for one in read["works"]} <= {one.name for one in speed.WORKS}
+    assert "/home" not in text
+    assert "/usr" not in text
 
 
 def test_a_tool_that_was_stopped_has_no_cost() -> None:
