@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pathprobe.core.ends.both_ends import BothEnds
-from pathprobe.core.ends.fates import Fate
+from pathprobe.core.ends.fate import Fate
 from pathprobe.core.report import Result, State
 from pathprobe.output.both_ends import asked, breaker, count
 from pathprobe.output.shapes import GAP, LANE, MARGIN, RADIUS, SPACE, Link, Look, Mark, Node, Sheet, Sign
