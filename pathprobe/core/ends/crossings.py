@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pathprobe.core.ends.conversations import Conversation
-from pathprobe.core.ends.joining import Joined
+if TYPE_CHECKING:  # who only words a verdict needs nothing of what finds it
+    from pathprobe.core.ends.conversations import Conversation
+    from pathprobe.core.ends.joining import Joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
