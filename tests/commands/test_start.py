@@ -31,7 +31,10 @@ def test_a_live_run_loads_nothing_that_only_captures_and_tickets_need(renderer: 
         "pathprobe.engine.excerpt",
         "pathprobe.wire.captures",
     )
-    assert {name for name in loaded if name.startswith(unwanted)} <= {"pathprobe.core.ends.fate", "pathprobe.core.ends.crossings"}
+    assert {name for name in loaded if name.startswith(unwanted)} <= {
+        "pathprobe.core.ends.fate",
+        "pathprobe.core.ends.crossings",
+    }
     assert loaded.isdisjoint({"jinja2", "scapy", "pathprobe.engine.surroundings"})
 
 
