@@ -1,0 +1,61 @@
+"""What does a list of targets ask for, each pair once, and what is answered?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pathprobe.core.pairs import Pair
+from pathprobe.core.probes import Kind
+from pathprobe.core.report import Result, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One target of a list: as it was written, where it is, and what its owner calls it.
+
+    ``address`` is None where the name has none; ``trouble`` then says why.
+    """
+
+    given: str
+    host: str
+    address: str | None
+    port: int
+    kind: Kind
+    service: str | None = None
+    trouble: str | None = None
+
+    @property
+    def pair(self) -> Pair:
+        """What the network is asked. Raises ValueError where the name has no address."""
+        if self.address is None:
+            raise ValueError(f"{self.host} has no address")
+        return Pair(kind=self.kind, address=self.address, port=self.port)
+
+    @property
+    def key(self) -> str:
+        """By this a target is known again in another run: ``tcp 10.0.0.5 8080``."""
+        return key_of(self.kind, self.address or self.host, self.port)
+
+    @property
+    def target(self) -> Target:
+        return Target(given=self.given, address=self.address or self.host, port=self.port, protocol=self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is known of one target.
+
+    ``like``: the one that was traced in its place. ``rtt`` in seconds. ``settled``: False for one that was to get a
+    second look and did not, for the run was interrupted.
+    """
+
+    asked: Asked
+    result: Result
+    rtt: float | None = None
+    like: Target | None = None
+    settled: bool = True
+
+
+def key_of(protocol: str, address: str, port: int) -> str:
+    """The name of a pair in a state file, as text that stays the same from run to run."""
+    return f"{protocol} {address} {port}"
