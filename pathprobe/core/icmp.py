@@ -77,3 +77,11 @@ def explain(version: int, type_: int, code: int) -> Message:
     """The meaning of an ICMP error; an unassigned code has Meaning.OTHER and a numeric name."""
     known = _TABLES[version].get((type_, code))
     return known or Message(meaning=Meaning.OTHER, name=f"ICMP type {type_} code {code}")
+
+
+_BY_NAME = {message.name: message.meaning for table in _TABLES.values() for message in table.values()}
+
+
+def meaning_of(name: str) -> Meaning:
+    """The meaning of an ICMP error that is known by its name alone; OTHER for a name that no table has."""
+    return _BY_NAME.get(name, Meaning.OTHER)

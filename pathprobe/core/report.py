@@ -152,6 +152,13 @@ class Claim(StrEnum):
     SEVERAL_ROUTERS = "several-routers"
     ECHO_FLOWS = "echo-flows"
     UNFINISHED = "unfinished"
+    # of many targets, of which not each was traced
+    UNRESOLVED = "unresolved"
+    AS_TRACED = "as-traced"
+    STEP_SILENT = "step-silent"
+    STEP_UNPROVED = "step-unproved"
+    REACHED_ALIKE = "reached-alike"
+    ECHO_ALIKE = "echo-alike"
     # of two captures, one from each end
     NEVER_CAME = "never-came"
     CAME = "came"

@@ -57,6 +57,11 @@ def answers_program(ports: range, snap: int) -> bytes:
     return _assemble(_steps_for_answers(ports, snap))
 
 
+def port_program(version: int, port: int) -> bytes:
+    """The filter for many targets: ICMP of any kind a probe can meet, and TCP and UDP from or to a port of ours."""
+    return _assemble(_port_steps_v6(port) if version == 6 else _port_steps_v4(port))
+
+
 def attach(sock: socket.socket, filter_program: bytes) -> None:
     """Attach a program to a socket (SO_ATTACH_FILTER)."""
     buffer = ctypes.create_string_buffer(filter_program, len(filter_program))
@@ -86,6 +91,42 @@ def _steps_v4(target: str) -> list[_Step]:
         _Step(_JUMP_EQUAL, address, if_true="take"),
         _Step(_LOAD_WORD, 16),
         _Step(_JUMP_EQUAL, address, if_true="take"),
+        *_ENDS,
+    ]
+
+
+def _port_steps_v4(port: int) -> list[_Step]:
+    return [
+        _Step(_LOAD_HALF, _ETHERTYPE),
+        _Step(_JUMP_EQUAL, 0x0800, if_false="drop"),
+        _Step(_LOAD_BYTE, 9),
+        _Step(_JUMP_EQUAL, _ICMP, if_true="take"),
+        _Step(_JUMP_EQUAL, _TCP, if_true="ports"),
+        _Step(_JUMP_EQUAL, _UDP, if_false="drop"),
+        _Step(_LOAD_HEADER_SIZE, 0, label="ports"),
+        _Step(_LOAD_HALF_INDEXED, 0),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
+        _Step(_LOAD_HALF_INDEXED, 2),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
+        *_ENDS,
+    ]
+
+
+def _port_steps_v6(port: int) -> list[_Step]:
+    return [
+        _Step(_LOAD_HALF, _ETHERTYPE),
+        _Step(_JUMP_EQUAL, 0x86DD, if_false="drop"),
+        _Step(_LOAD_BYTE, 6),
+        _Step(_JUMP_EQUAL, _TCP, if_true="ports"),
+        _Step(_JUMP_EQUAL, _UDP, if_true="ports"),
+        _Step(_JUMP_EQUAL, _ICMPV6, if_false="drop"),
+        _Step(_LOAD_BYTE, _ICMPV6_TYPE_OFFSET),
+        *(_Step(_JUMP_EQUAL, kind, if_true="take") for kind in _ICMPV6_TYPES),
+        _Step(_RETURN, 0),
+        _Step(_LOAD_HALF, 40, label="ports"),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
+        _Step(_LOAD_HALF, 42),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
         *_ENDS,
     ]
 

@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pathprobe.net import bpf
 from pathprobe.net.base import Frame
@@ -45,9 +46,12 @@ def require_privileges() -> None:
 
 
 class RawNetwork:
-    """The live network for one target. Raises PermissionError without CAP_NET_RAW."""
+    """The live network for one target, or for many. Raises PermissionError without CAP_NET_RAW."""
 
-    def __init__(self, target: str, *, interface: str | None = None, scope: int = 0) -> None:
+    def __init__(
+        self, target: str, *, interface: str | None = None, scope: int = 0, filter_program: bytes | None = None
+    ) -> None:
+        """``filter_program``: what is taken; None for what concerns the one target."""
         self.epoch = time.time()
         self._started = time.monotonic()
         self._shift = self.epoch
@@ -55,7 +59,7 @@ class RawNetwork:
         self._address = (target, 0, 0, scope) if ":" in target else (target, 0)
         self._out = _open_sender(target, interface)
         try:
-            self._in = _open_receiver(target)
+            self._in = _open_receiver(filter_program or bpf.program(target))
         except OSError:
             self._out.close()
             raise
@@ -70,8 +74,15 @@ class RawNetwork:
         return self._in.fileno()
 
     def send(self, octets: bytes) -> str | None:
+        return self._send(octets, self._address)
+
+    def send_to(self, address: str, octets: bytes) -> str | None:
+        """The same to another target of the same family."""
+        return self._send(octets, (address, *self._address[1:]))
+
+    def _send(self, octets: bytes, address: tuple[Any, ...]) -> str | None:
         try:
-            self._out.sendto(octets, self._address)
+            self._out.sendto(octets, address)
         except OSError as error:
             return errno.errorcode.get(error.errno or 0, f"E{error.errno}")
         return None
@@ -126,11 +137,11 @@ def _open_sender(target: str, interface: str | None) -> socket.socket:
     return sock
 
 
-def _open_receiver(target: str) -> socket.socket:
+def _open_receiver(filter_program: bytes) -> socket.socket:
     # With protocol 0 nothing arrives before bind(), so the filter misses nothing and lets nothing slip in.
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     with _closed_on_failure(sock):
-        bpf.attach(sock, bpf.program(target))
+        bpf.attach(sock, filter_program)
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)

@@ -122,6 +122,14 @@ _CLAIMS = {
     Claim.LARGE_DATA_LOST: "Of {out_of} octets that the {sender} sent, {octets} never arrived, sent {times}:"
     " every lost packet had {smallest} octets or more, every one that arrived {largest} or less - the size"
     " decides (MTU).",
+    Claim.UNRESOLVED: "{trouble}.",
+    Claim.AS_TRACED: "The same as {like}, which was traced step by step; this target was not traced itself.",
+    Claim.STEP_SILENT: "Its own probe with TTL {ttl} died before hop {ttl} as well, where {passed} of {sent} control"
+    " probes were answered in the same seconds.",
+    Claim.STEP_UNPROVED: "Whether its own packets die in the same place was not shown: hop {ttl} had no answer to spare"
+    " for a control.",
+    Claim.REACHED_ALIKE: "Its own probe with TTL {ttl} came to hop {ttl} as well, which answered.",
+    Claim.ECHO_ALIKE: "Echo fares alike at both.",
     Claim.UNFINISHED: "It ended before the network had its time to answer.",
 }
 

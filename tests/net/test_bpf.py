@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 
@@ -216,3 +217,30 @@ def test_of_very_many_pairs_the_answers_pass(packet: bytes, wanted: bool) -> Non
 
 def test_only_the_first_octets_are_handed_over() -> None:
     assert taken(bpf.answers_program(PORTS, 30), v4(FIRST / bytes(100)), IPV4) == 30
+
+
+def behind(packet: Packet, *, version: int) -> bytes:
+    """Behind a header that is longer than usual, where there is such a one."""
+    return v4(packet, source=STRANGER, options=[IPOption_NOP()] * 4) if version == 4 else v6(packet)
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("layer", [TCP, UDP])
+@pytest.mark.parametrize(
+    ("ports", "wanted"), [((PORTS[0], 80), True), ((80, PORTS[0]), True), ((PORTS[1], 80), False), ((80, 81), False)]
+)
+def test_for_many_targets_it_takes_what_goes_to_a_port_of_ours_or_left_it(
+    version: int, layer: type[Packet], ports: tuple[int, int], wanted: bool
+) -> None:
+    packet = behind(layer(sport=ports[0], dport=ports[1]), version=version)
+    program = bpf.port_program(version, PORTS[0])
+    assert (taken(program, packet, IPV4 if version == 4 else IPV6) > 0) is wanted
+    assert taken(program, packet, IPV6 if version == 4 else IPV4) == 0
+
+
+@pytest.mark.parametrize(
+    "what", [name for name in (*V4, *V6) if re.search("echo|exceeded|unreachable|neighbour s", name)]
+)
+def test_for_many_targets_it_takes_the_same_icmp(what: str) -> None:
+    version, (packet, wanted) = (4, V4[what]) if what in V4 else (6, V6[what])
+    assert (taken(bpf.port_program(version, PORTS[0]), packet, IPV4 if version == 4 else IPV6) > 0) is wanted

@@ -30,6 +30,8 @@ FACTS: dict[str, Fact] = {
     "count": 5,
     "sent": 6,
     "what": "control probes",
+    "like": "10.0.0.7:8080/tcp",
+    "trouble": "cannot resolve web9",
     "service": "tcp/8080",
     "ttl": 61,
     "source": "10.9.2.2",
