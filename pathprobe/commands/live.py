@@ -37,7 +37,7 @@ WORDS = Words(
     at_server=end_comments.at_server,
 )
 
-_NO_PRIVILEGE = (
+NO_PRIVILEGE = (
     "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"
 )
 
@@ -61,7 +61,7 @@ def run(
     payload: bytes | None = None,
 ) -> Report:
     """Ask about the targets one after the other. Raises CannotProbe."""
-    source = _check_vantage(interface, source, targets)
+    source = check_vantage(interface, source, targets)
     options = Options(
         max_hops=max_hops,
         wait=wait,
@@ -85,12 +85,12 @@ def run(
         if write and error.filename == str(write):
             raise CannotProbe(f"cannot write {write}: {error.strerror}") from None
         if isinstance(error, PermissionError):
-            raise CannotProbe(_NO_PRIVILEGE) from None
+            raise CannotProbe(NO_PRIVILEGE) from None
         where = f"{error.filename}: " if error.filename else ""
         raise CannotProbe(f"{where}{error.strerror or error}") from None
 
 
-def _check_vantage(interface: str | None, source: str | None, targets: Sequence[Target]) -> str | None:
+def check_vantage(interface: str | None, source: str | None, targets: Sequence[Target]) -> str | None:
     """The source in its canonical form; raises CannotProbe for one that cannot be, or no such interface."""
     known = netifaces.interfaces()
     for name in (interface, *(target.zone for target in targets)):

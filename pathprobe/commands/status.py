@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pathprobe.core.report import Report, State
 
 OK = 0
@@ -26,7 +28,12 @@ _OF_STATE = {
 def of(report: Report) -> int:
     """The status of a finished or interrupted run; that of the verdict where only a capture file is cut."""
     is_cut = report.file is not None and report.file.cut is not None
-    if not report.complete and not is_cut:
+    return of_states((result.verdict.state for result in report.results), complete=report.complete or is_cut)
+
+
+def of_states(states: Iterable[State], *, complete: bool) -> int:
+    """The status of a run that found these states."""
+    if not complete:
         return INTERRUPTED
-    statuses = {_OF_STATE[result.verdict.state] for result in report.results}
+    statuses = {_OF_STATE[state] for state in states}
     return statuses.pop() if len(statuses) == 1 else MIXED

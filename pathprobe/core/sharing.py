@@ -1,7 +1,7 @@
 """Which targets die where another one died, and how sure is that?
 
 What came of the steps in core.trials. A segment of another network is not taken for one that dies at a place before
-packets from both its ends were shown to get that far. Where the first bad hop answered pairs that thus do not die there,
+packets from both its ends were shown to get that far. Where the first bad hop answered pairs that so do not die there,
 and had no answer left for the controls, silence shows nothing: the segment is cut in two, and two are traced. Of a half
 of which no more can be shown the place is told as wide as it may be.
 """

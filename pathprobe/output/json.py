@@ -51,6 +51,11 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
+def entry(result: Result) -> dict[str, Any]:
+    """One of the document's results."""
+    return _result(result)
+
+
 def _capture(report: Report) -> dict[str, Any] | None:
     if report.capture_path is None:
         return None
