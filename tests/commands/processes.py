@@ -121,7 +121,7 @@ def wait_until_gone(leader: int) -> None:
 
 def packets_in(path: Path) -> int:
     """How many packets a file holds so far."""
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:  # just opened
         return 0
     return len(capture(path).packets)
 
