@@ -92,9 +92,9 @@ class BatchRun:
 
     def _plan(self) -> Plan:
         options = self._options
-        first = [one.target for one in self._targets.asked if one.address is not None][:1]
+        first = next((one for one in self._targets.asked if one.address is not None), None)
         try:
-            source = live.check_vantage(options["interface"], options["source"], first)
+            source = live.check_vantage(options["interface"], options["source"], [first.target] if first else [])
         except live.CannotProbe as error:
             fail(str(error), status.CANNOT)
         return Plan(

@@ -7,11 +7,12 @@ diagnosed, and get their verdict from there.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from pathprobe.core.evidence import Observation, hops_back
 from pathprobe.core.icmp import Meaning, meaning_of
 from pathprobe.core.outcomes import NotSent
-from pathprobe.core.pairs import Finding, PairState
+from pathprobe.core.pairs import Finding, Pair, PairState
 from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe, Role
 from pathprobe.core.report import (
     Claim,
@@ -36,6 +37,8 @@ _TRIES = 2
 
 #: The bits of an answer that a stranger would have to guess: the sequence number, for UDP the port it comes to.
 _TOKEN_BITS = {Kind.TCP: 32, Kind.UDP: 16, Kind.ECHO: 32}
+
+_SAID_BY_TARGET = frozenset({PairState.OPEN, PairState.CLOSED})
 
 _REFUSALS = {
     Meaning.REJECT: (State.FILTERED, Mechanism.REJECT),
@@ -62,6 +65,20 @@ def result_of_finding(target: Target, finding: Finding, *, compared: bool = Fals
 
 def verdict_of_finding(finding: Finding, *, compared: bool = False) -> Verdict:
     """State and mechanism, as far as the first pass goes."""
+    if finding.state in _SAID_BY_TARGET and finding.pair.kind is Kind.TCP:
+        return _of_target(finding.pair.port, finding.state, finding.ttl, compared=compared)
+    return _verdict_of(finding, compared=compared)
+
+
+@lru_cache(maxsize=4096)
+def _of_target(port: int, state: PairState, ttl: int | None, *, compared: bool) -> Verdict:
+    """Many targets say the same from as far away: what they say is put together once."""
+    pair = Pair(kind=Kind.TCP, address="", port=port)
+    alike = Finding(pair=pair, state=state, rtt=None, source=None, ttl=ttl, message=None)
+    return _verdict_of(alike, compared=compared)
+
+
+def _verdict_of(finding: Finding, *, compared: bool) -> Verdict:
     match finding.state:
         case PairState.OPEN:
             return _verdict(finding, State.OPEN, Mechanism.ANSWER, Where.TARGET, (_reason(finding, Claim.ANSWERED),))

@@ -11,10 +11,14 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from socket import AF_INET, inet_pton
 
 from pathprobe.core.probes import Kind
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+#: The line that most lists consist of, and the shortest way through this module.
+_PLAIN = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
 
 _COMMENT = re.compile(r"(^|\s)#.*$", re.DOTALL)
 _HOST_AND_REST = re.compile(r"(?P<host>\[[^\]]*\](?:/[0-9]+)?|[^:\[\]]*)(?P<rest>:.*)?", re.DOTALL)
@@ -27,6 +31,9 @@ _NAME = re.compile(r"[^\s/@\[\]:%\x00-\x1f]+")
 _LIKE_AN_ADDRESS = re.compile(r"[0-9.]+")
 
 _PROTOCOLS = {"tcp": Kind.TCP, "udp": Kind.UDP}
+
+
+_LAST_PORT = 65535
 
 
 class BadLine(ValueError):
@@ -78,6 +85,8 @@ def read_line(text: str, kind: Kind = Kind.TCP) -> Line | None:
     bare = _COMMENT.sub("", text.strip("\ufeff \t\r\n")).strip()
     if not bare:
         return None
+    if (plain := _PLAIN.fullmatch(bare)) and is_v4(plain[1]) and 1 <= (port := int(plain[2])) <= _LAST_PORT:
+        return Line(text=bare, host=plain[1], network=None, ports=(range(port, port + 1),), kind=kind, service=None)
     found = _HOST_AND_REST.fullmatch(bare)
     if found is None or _is_bare_v6(bare):
         raise BadLine(f"write an IPv6 address in brackets: {_bracketed_example(bare)}")
@@ -110,6 +119,14 @@ def _is_bare_v6(text: str) -> bool:
     """Two colons before the first blank, and nothing but what an IPv6 address is made of between them."""
     head = text.split("/", 1)[0]
     return text.count(":") > 1 and not text.startswith("[") and (is_v6(head) or is_v6(head.rpartition(":")[0]))
+
+
+def is_v4(text: str) -> bool:
+    """An IPv4 address in its only canonical form: four decimal numbers without leading zeros."""
+    try:
+        return bool(inet_pton(AF_INET, text))
+    except OSError:
+        return False
 
 
 def is_v6(text: str) -> bool:
@@ -197,7 +214,7 @@ def _bounds(text: str, part: str) -> tuple[int, int]:
     if found is None:
         raise BadLine(f"{shown(text)} is no port: write PORT, PORT,PORT or LOW-HIGH")
     low, high = int(found[1]), int(found[2] or found[1])
-    if not 1 <= low <= high <= 65535:
+    if not 1 <= low <= high <= _LAST_PORT:
         raise BadLine(f"ports go from 1 to 65535, low before high, not {part.strip()}")
     return low, high
 

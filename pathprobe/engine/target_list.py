@@ -22,6 +22,7 @@ from pathprobe.core.target_lines import (
     BadLine,
     Line,
     columns_of,
+    is_v4,
     is_v6,
     object_line,
     read_line,
@@ -29,6 +30,8 @@ from pathprobe.core.target_lines import (
     shown,
 )
 from pathprobe.engine.targets import Unresolvable, Wanted, resolve
+
+_V6 = 6
 
 #: Names that are looked up at the same time: a resolver's time is waiting.
 _LOOKUPS = 32
@@ -153,7 +156,9 @@ def _resolved(hosts: Iterable[str], family: int | None) -> _Found:
     found: _Found = {}
     names = []
     for host in hosts:
-        if host[:1].isdigit() or ":" in host:
+        if family != _V6 and is_v4(host):
+            found[host] = host, None
+        elif host[:1].isdigit() or ":" in host:
             found[host] = _look_up(host, family)  # most likely an address: no thread is worth its while
         else:
             names.append(host)
