@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pathprobe.core.pairs import Pair
 from pathprobe.core.probes import Kind
-from pathprobe.core.report import Result, Target
+from pathprobe.core.report import Result, State, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +46,30 @@ class Asked:
 class Answer:
     """What is known of one target.
 
-    ``like``: the one that was traced in its place. ``rtt`` in seconds. ``settled``: False for one that was to get a
-    second look and did not, for the run was interrupted.
+    ``whole`` puts its result together: of very many targets most are only counted. ``alike``: others with the same
+    have the same words, None where nobody knows. ``like``: the one that was traced in its place. ``rtt`` in seconds.
+    ``settled``: False for one that was to get a second look and did not, for the run was interrupted.
     """
 
     asked: Asked
-    result: Result
+    state: State
+    whole: Callable[[], Result]
+    alike: object = None
     rtt: float | None = None
     like: Target | None = None
     settled: bool = True
+
+    @property
+    def result(self) -> Result:
+        """All that is known."""
+        return self.whole()
+
+
+def answer_of(
+    asked: Asked, result: Result, *, rtt: float | None = None, like: Target | None = None, settled: bool = True
+) -> Answer:
+    """The answer whose result is there already."""
+    return Answer(asked=asked, state=result.verdict.state, whole=lambda: result, rtt=rtt, like=like, settled=settled)
 
 
 def key_of(protocol: str, address: str, port: int) -> str:

@@ -65,9 +65,14 @@ def result_of_finding(target: Target, finding: Finding, *, compared: bool = Fals
 
 def verdict_of_finding(finding: Finding, *, compared: bool = False) -> Verdict:
     """State and mechanism, as far as the first pass goes."""
-    if finding.state in _SAID_BY_TARGET and finding.pair.kind is Kind.TCP:
+    if said_by_target(finding):
         return _of_target(finding.pair.port, finding.state, finding.ttl, compared=compared)
     return _verdict_of(finding, compared=compared)
+
+
+def said_by_target(finding: Finding) -> bool:
+    """A SYN-ACK or a reset: but for its TTL, the same words for every target."""
+    return finding.state in _SAID_BY_TARGET and finding.pair.kind is Kind.TCP
 
 
 @lru_cache(maxsize=4096)

@@ -11,14 +11,15 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from socket import AF_INET, inet_pton
 
 from pathprobe.core.probes import Kind
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: The line that most lists consist of, and the shortest way through this module.
-_PLAIN = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3}):([0-9]{1,5})")
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_V4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_PLAIN = re.compile(rf"({_V4.pattern}):([0-9]{{1,5}})")
 
 _COMMENT = re.compile(r"(^|\s)#.*$", re.DOTALL)
 _HOST_AND_REST = re.compile(r"(?P<host>\[[^\]]*\](?:/[0-9]+)?|[^:\[\]]*)(?P<rest>:.*)?", re.DOTALL)
@@ -85,7 +86,7 @@ def read_line(text: str, kind: Kind = Kind.TCP) -> Line | None:
     bare = _COMMENT.sub("", text.strip("\ufeff \t\r\n")).strip()
     if not bare:
         return None
-    if (plain := _PLAIN.fullmatch(bare)) and is_v4(plain[1]) and 1 <= (port := int(plain[2])) <= _LAST_PORT:
+    if (plain := _PLAIN.fullmatch(bare)) and 1 <= (port := int(plain[2])) <= _LAST_PORT:
         return Line(text=bare, host=plain[1], network=None, ports=(range(port, port + 1),), kind=kind, service=None)
     found = _HOST_AND_REST.fullmatch(bare)
     if found is None or _is_bare_v6(bare):
@@ -123,10 +124,7 @@ def _is_bare_v6(text: str) -> bool:
 
 def is_v4(text: str) -> bool:
     """An IPv4 address in its only canonical form: four decimal numbers without leading zeros."""
-    try:
-        return bool(inet_pton(AF_INET, text))
-    except OSError:
-        return False
+    return _V4.fullmatch(text) is not None
 
 
 def is_v6(text: str) -> bool:

@@ -12,9 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pathprobe.core.asked import Answer, Asked
+from pathprobe.core.asked import Answer, Asked, answer_of
 from pathprobe.core.evidence import Observation
-from pathprobe.core.first_pass import result_of_finding, unresolved, with_refusal
+from pathprobe.core.first_pass import (
+    result_of_finding,
+    said_by_target,
+    unresolved,
+    verdict_of_finding,
+    with_refusal,
+)
 from pathprobe.core.own_resets import Resets
 from pathprobe.core.pacing import Pace
 from pathprobe.core.pairs import Finding, Pair, PairState
@@ -58,7 +64,7 @@ def ask_all(asked: Iterable[Asked], plan: Plan, tell: Tell, interrupted: Interru
     by_pair: dict[Pair, Asked] = {}
     for one in asked:
         if one.address is None:
-            tell(Answer(asked=one, result=unresolved(one.target, one.trouble or ""), settled=False))
+            tell(answer_of(one, unresolved(one.target, one.trouble or ""), settled=False))
         else:
             by_pair[one.pair] = one
     first = _FirstPass(by_pair, plan, tell)
@@ -111,8 +117,14 @@ class _FirstPass:
 
 def _answer(by_pair: dict[Pair, Asked], finding: Finding, *, settled: bool = True, compared: bool = False) -> Answer:
     asked = by_pair[finding.pair]
-    result = result_of_finding(asked.target, finding, compared=compared)
-    return Answer(asked=asked, result=result, rtt=finding.rtt, settled=settled)
+    return Answer(
+        asked=asked,
+        state=verdict_of_finding(finding, compared=compared).state,
+        whole=lambda: result_of_finding(asked.target, finding, compared=compared),
+        alike=(finding.state, compared) if said_by_target(finding) else None,
+        rtt=finding.rtt,
+        settled=settled,
+    )
 
 
 class _SecondPass:
@@ -169,7 +181,7 @@ class _SecondPass:
         except (NotOneHost, OSError):  # one target that cannot be traced is no reason to lose the others
             result = result_of_finding(asked.target, finding)
         self._spared = self._spared or any(one.claim is Claim.SPARING_HOPS for one in result.verdict.reasons)
-        self._tell(Answer(asked=asked, result=result, rtt=finding.rtt, settled=result.complete))
+        self._tell(answer_of(asked, result, rtt=finding.rtt, settled=result.complete))
         return place_of(result, segment)
 
     async def _try(self, trials: Sequence[Trial], later: Sequence[Segment]) -> list[Segment]:
@@ -207,7 +219,7 @@ class _SecondPass:
         verdict = verdict_as(place, asked.target, finding, proof)
         observations = result.observations + seen
         result = replace(result, verdict=verdict, observations=observations, source=place.traced.source)
-        return Answer(asked=asked, result=result, rtt=finding.rtt, like=place.traced.target)
+        return answer_of(asked, result, rtt=finding.rtt, like=place.traced.target)
 
 
 def _by_pair(seen: dict[Step, Observation]) -> defaultdict[Pair, tuple[Observation, ...]]:

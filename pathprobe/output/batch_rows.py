@@ -66,21 +66,25 @@ class Rows:
     """Rows of answers. Those of a first pass differ in few words, which are worked out once."""
 
     def __init__(self) -> None:
-        self._words: dict[tuple[object, ...], str] = {}
+        self._words: dict[object, str] = {}
 
     def of(self, answer: Answer) -> Row:
-        asked, result = answer.asked, answer.result
+        asked = answer.asked
         return Row(
             address=asked.address or asked.host,
             port=asked.port,
             protocol=asked.kind,
             name=_name(asked),
             service=asked.service,
-            state=result.verdict.state,
+            state=answer.state,
             finding=self._finding(answer),
         )
 
     def _finding(self, answer: Answer) -> str:
+        if answer.alike is not None:
+            if answer.alike not in self._words:
+                self._words[answer.alike] = finding(answer)
+            return self._words[answer.alike]
         result = answer.result
         if result.observations or result.verdict.location.device or answer.like:
             return finding(answer)

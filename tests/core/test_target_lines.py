@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathprobe.core.target_lines import BadLine, Line, columns_of, object_line, read_line, row_line
+from pathprobe.core.target_lines import BadLine, Line, columns_of, line_of, object_line, read_line, row_line
 
 
 def told(text: str) -> str:
@@ -157,3 +157,15 @@ def test_an_object_that_is_no_target_is_told(fields: object, hint: str) -> None:
 def test_an_object_has_numbers_lists_and_keys_in_any_case() -> None:
     line = object_line({"Host": "10.0.0.5", "PORT": [22, "80-81"], "protocol": "udp", "service": None}, "")
     assert (line.host, line.ports, line.kind) == ("10.0.0.5", (range(22, 23), range(80, 82)), "udp")
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:1", "10.0.0.5:65535", "255.255.255.255:80", "192.168.100.249:08080"])
+def test_the_short_way_through_says_what_the_long_way_says(text: str) -> None:
+    address, _, port = text.partition(":")
+    assert read_line(text) == line_of(address, port, None, None, text=text)
+
+
+@pytest.mark.parametrize("text", ["256.0.0.1:80", "01.2.3.4:80", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3:80"])
+def test_what_only_looks_like_an_address_and_a_port_is_told(text: str) -> None:
+    with pytest.raises(BadLine):
+        read_line(text)

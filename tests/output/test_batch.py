@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from pathprobe.core.asked import Answer, Asked
+from pathprobe.core.asked import Answer, Asked, answer_of
 from pathprobe.core.first_pass import result_of_finding, unresolved
 from pathprobe.core.pairs import Finding, PairState
 from pathprobe.core.probes import Kind
@@ -24,12 +24,12 @@ def asked(address: str | None = "10.0.0.5", **fields: object) -> Asked:
 def answer(state: PairState = PairState.OPEN, one: Asked | None = None, like: Target | None = None) -> Answer:
     one = one or asked()
     finding = Finding(pair=one.pair, state=state, rtt=0.001, source=one.address, ttl=61)
-    return Answer(asked=one, result=result_of_finding(one.target, finding), rtt=0.001, like=like)
+    return answer_of(one, result_of_finding(one.target, finding), rtt=0.001, like=like)
 
 
 def nameless() -> Answer:
     one = asked(None, trouble="cannot resolve web9: no such name")
-    return Answer(asked=one, result=unresolved(one.target, str(one.trouble)))
+    return answer_of(one, unresolved(one.target, str(one.trouble)))
 
 
 LIKE = Target(given="x", address="10.0.0.7", port=8080, protocol="tcp")
