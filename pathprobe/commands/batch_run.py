@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -73,6 +74,7 @@ class BatchRun:
     def run(self) -> int:
         """Ask, print, and give the exit status."""
         plan = self._plan()
+        gc.freeze()  # the list stays to the end: looking for garbage in it takes time
         started, since = time.time(), time.monotonic()
         with ExitStack() as opened:
             try:

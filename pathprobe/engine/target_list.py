@@ -179,11 +179,24 @@ def _look_up(host: str, family: int | None) -> tuple[str | None, str | None]:
 
 
 def _asked(line: Line, found: _Found) -> Iterator[Asked]:
+    if line.host is not None and line.is_one:
+        address, trouble = found[line.host]
+        port = line.ports[0].start
+        yield Asked(
+            given=line.text,
+            host=line.host,
+            address=address,
+            port=port,
+            kind=line.kind,
+            service=line.service,
+            trouble=trouble,
+        )
+        return
     addresses = line.addresses() if line.host is None else (line.host,)
     for host in addresses:
         address, trouble = (host, None) if line.host is None else found[host]
         for port in line.numbers():
-            given = line.text if line.is_one else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            given = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             yield Asked(
                 given=given,
                 host=host,
