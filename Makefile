@@ -19,10 +19,10 @@ test-scenarios:
 	$(BIN)/pytest -m lab tests/scenarios
 
 test-networks:
-	$(BIN)/pytest -m lab --ignore tests/scenarios
+	$(BIN)/pytest -m "lab and not tools" --ignore tests/scenarios
 
 test-rest:
-	$(BIN)/pytest -m "not lab"
+	$(BIN)/pytest -m "not lab and not tools"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -32,7 +32,8 @@ lint: $(READY)
 
 # What others will open the evidence with: the captures in Wireshark, the page in a browser. Its pictures stay in
 # build/screenshots. Not part of `make test`, for a browser is a heavy tool; here nothing is skipped.
-evidence: $(READY) viewers
+evidence: $(READY) tools viewers recorders
+	$(BIN)/pytest -m tools
 	$(BIN)/pytest tests/evidence/in_tshark.py tests/evidence/in_tshark_of_others.py tests/evidence/in_chromium.py
 
 # Every network of the lab against its known fault, ten times, those that lose or limit 50 times, beside what nmap and
@@ -59,27 +60,29 @@ $(READY): setup.cfg pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@
 
+# What is $$missing comes from apt where root has that; others are told that $(1).
+define install
+if [ -n "$$missing" ]; then \
+  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+  else \
+    echo "$(1). Install that with your package manager and run this again." >&2; \
+  fi; \
+fi
+endef
+
 # The lab needs ip(8) and nft(8). Root gets them from apt where apt is; others are told.
 tools:
 	@missing=''; \
 	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	command -v nft >/dev/null || missing="$$missing nftables"; \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
-	  else \
-	    echo "The lab needs:$$missing. Install them with your package manager, then run this again." >&2; \
-	  fi; \
-	fi
+	$(call install,The lab needs:$$missing)
 
 # What pathprobe is compared with.
 peers:
-	@command -v nmap >/dev/null && command -v traceroute >/dev/null || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nmap traceroute; \
-	else \
-	  echo "For the comparison install nmap and traceroute; without them their columns stay empty." >&2; \
-	fi
+	@missing=''; \
+	for name in nmap traceroute; do command -v "$$name" >/dev/null || missing="$$missing $$name"; done; \
+	$(call install,The comparison needs:$$missing (else their columns stay empty))
 
 # Beside nmap and traceroute; one that is not there is left out of the race.
 rivals:
@@ -87,26 +90,14 @@ rivals:
 	for pair in fping:fping hping3:hping3 mtr:mtr-tiny tcptraceroute.mt:tcptraceroute; do \
 	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
-	  else \
-	    echo "For the whole race install:$$missing; without them their cells stay empty." >&2; \
-	  fi; \
-	fi
+	$(call install,The whole race needs:$$missing (else their cells stay empty))
 
 viewers:
 	@missing=''; \
 	command -v tshark >/dev/null || missing="$$missing tshark"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	  missing="$$missing chromium"; \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
-	  else \
-	    echo "To look at the evidence install:$$missing. Then run this again." >&2; \
-	  fi; \
-	fi
+	$(call install,Looking at the evidence needs:$$missing)
 
 # Whose traffic is in captures/, and what listens to it.
 recorders:
@@ -115,13 +106,7 @@ recorders:
 	    ping:iputils-ping scamper:scamper tcpdump:tcpdump tcptraceroute.mt:tcptraceroute traceroute:traceroute; do \
 	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
-	if [ -n "$$missing" ]; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
-	  else \
-	    echo "Recording other tools needs:$$missing. Install them with your package manager, then run this again." >&2; \
-	  fi; \
-	fi
+	$(call install,Recording other tools needs:$$missing)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

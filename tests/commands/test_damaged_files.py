@@ -16,7 +16,7 @@ from tests.wire.test_captures import RECORDED, damaged, pcap
 from tests.wire.test_pcapng import interface, section
 from tests.wire.whole_files import read_whole
 
-#: Every status of a verdict, and 130 for what is partial.
+#: Every status of a verdict, and 130 for a run that was interrupted.
 VERDICTS = {0, 3, 4, 5, 6, 7, 8, 130}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -54,9 +53,8 @@ def test_a_server_that_is_closed_frees_its_port() -> None:
     socket.create_server(("", PORT)).close()
 
 
+@pytest.mark.tools
 def test_tcpdump_at_both_ends_hears_the_same_packets(tmp_path: Path) -> None:
-    if shutil.which("tcpdump") is None or shutil.which("dig") is None:
-        pytest.skip("needs what make recorders installs")
     recording = recordings.load("pair-udp-answered")
     listen(recording, tmp_path)
     client, server = ((tmp_path / recording.folder / one.file).read_bytes() for one in recording.listeners)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import random
-import shutil
 import struct
 import subprocess
 import tracemalloc
@@ -166,7 +165,7 @@ def test_what_is_no_capture_is_named_with_what_to_do(octets: bytes, words: str) 
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+@pytest.mark.tools
 def test_frames_of_every_kind_of_block_are_counted_as_wireshark_counts_them(tmp_path: Path) -> None:
     packet = bytes.fromhex("4500001400010000400661d10a0000010a000002")
     blocks = [
@@ -288,7 +287,7 @@ def shown_by_us(path: Path) -> list[Shown]:
     return found
 
 
-@pytest.mark.skipif(not shutil.which("editcap"), reason="editcap is not installed")
+@pytest.mark.tools
 @pytest.mark.parametrize("name", ["drop-r2-forward-v6", "closed"])
 def test_wireshark_and_we_see_the_same_packets_in_every_format(name: str, tmp_path: Path) -> None:
     recorded = Path(__file__).parents[2] / "captures" / name / "capture.pcapng"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -102,7 +101,7 @@ def test_what_is_no_ip_is_named(linktype: int, octets: bytes, what: str) -> None
     assert unwrap(linktype, octets) == NotIp(what)
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+@pytest.mark.tools
 @pytest.mark.parametrize("linktype", sorted({linktype for linktype, *_ in FOUND} - {12, 14}))
 def test_wireshark_finds_the_same_datagrams_behind_each_link_header(linktype: int, tmp_path: Path) -> None:
     path = tmp_path / "it.pcap"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import struct
 import subprocess
 from collections.abc import Sequence
@@ -294,7 +293,7 @@ def test_damage_raises_nothing_but_that_it_is_no_capture(octets: bytes, flips: l
             reading(tried)
 
 
-@pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
+@pytest.mark.tools
 def test_tshark_reads_the_same(tmp_path: Path) -> None:
     from scapy.layers.inet import IP, TCP
 
