@@ -119,7 +119,8 @@ def _closed(finding: Finding, *, compared: bool) -> Verdict:
     if compared:
         beside = _reason(finding, Claim.SAME_DISTANCE, back=hops_back(finding.ttl or FULL_TTL), kinds="an open port")
     mechanism = Mechanism.REJECT if is_udp else Mechanism.RESET
-    verdict = _verdict(finding, State.CLOSED, mechanism, Where.TARGET, (told, beside))
+    where = Where.TARGET if compared or is_udp else Where.UNKNOWN
+    verdict = _verdict(finding, State.CLOSED, mechanism, where, (told, beside))
     # A forger's reset may have the same TTL by chance; and with nothing beside it, it may well be one.
     return replace(verdict, confidence=1 / (1 + (1 / TTL_COINCIDENCE if compared else 0.5)))
 

@@ -54,6 +54,8 @@ def finding(result: Result) -> str:
             return watched.trouble(result) or _open(result) + watched.not_always(result)
         case State.CLOSED, _ if _claims(result, Claim.TRACE_PORTS):
             return f"the traceroute reaches the target{_away(verdict.distance)}"
+        case State.CLOSED, Mechanism.RESET if location.where is Where.UNKNOWN and _claims(result, Claim.NO_COMPARISON):
+            return "a reset in the target's name; whether the target itself sent it was not looked into"
         case State.CLOSED, _:
             who = "what the target forwards this port to" if _claims(result, Claim.FORWARDED) else "the target itself"
             return f"{who} refuses: nothing listens there" + _away(verdict.distance)

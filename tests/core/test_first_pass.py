@@ -19,7 +19,7 @@ TARGET = Target(given=THERE, address=THERE, port=53, protocol="tcp")
     ("state", "kind", "source", "message", "expected"),
     [
         (PairState.OPEN, Kind.TCP, THERE, None, ("open", "answer", "target")),
-        (PairState.CLOSED, Kind.TCP, THERE, None, ("closed", "reset", "target")),
+        (PairState.CLOSED, Kind.TCP, THERE, None, ("closed", "reset", "unknown")),
         (PairState.CLOSED, Kind.UDP, THERE, None, ("closed", "reject", "target")),
         (PairState.REFUSED, Kind.TCP, "10.9.2.2", "host unreachable", ("unreachable", "no-route", "path")),
         (PairState.REFUSED, Kind.TCP, "10.9.2.2", "port unreachable", ("filtered", "reject", "path")),

@@ -44,7 +44,8 @@ LIKE = Target(given="x", address="10.0.0.7", port=8080, protocol="tcp")
         (answer(one=asked("fd00::5", kind=Kind.UDP)), "[fd00::5]:8080/udp - reachable"),
         (
             answer(PairState.CLOSED),
-            "10.0.0.5:8080 - NOT reachable: closed, the target itself refuses: nothing listens there",
+            "10.0.0.5:8080 - NOT reachable: closed, a reset in the target's name; whether the target itself sent it was"
+            " not looked into",
         ),
         (
             answer(PairState.SILENT, like=LIKE),
