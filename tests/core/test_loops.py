@@ -111,3 +111,16 @@ def test_a_loop_of_the_port_alone_is_followed_beyond_the_target(mute: str, last_
     assert (held.verdict.state, held.verdict.mechanism) == (State.FILTERED, Mechanism.LOOP)
     assert held.verdict.location.last_good == last_good
     assert len(held.sent) < 30
+
+
+@pytest.mark.parametrize(("back_of_first", "last_good"), [(1, 4), (3, 6)])
+def test_a_box_seen_on_a_later_round_only_is_as_far_as_its_answer_where_ways_home_are_straight(
+    back_of_first: int, last_good: int
+) -> None:
+    stranger = "10.9.4.2"
+    steps = [syn(1, expired(R1, back=back_of_first)), *(syn(ttl, silent()) for ttl in (2, 3, 4, 5))]
+    verdict = conclude(evidence(*steps, syn(6, expired(stranger, back=4)), syn(FULL, expired("10.9.9.9", back=4))))
+    assert (verdict.mechanism, verdict.location.last_good and verdict.location.last_good.ttl) == (
+        Mechanism.LOOP,
+        last_good,
+    )
