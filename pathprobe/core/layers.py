@@ -1,0 +1,102 @@
+"""What does the check of one layer say, and what do all of them say together?
+
+The layers are those of "the port is unreachable", in the order in which an operator looks at them. Facts and closed
+sets; a layer's sentences are made by who judged it, for they name rules, processes and commands of that very layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pathprobe.core.report import Result
+
+
+class Status(StrEnum):
+    """What became of a layer's check. SKIP: there was no reason to look; UNKNOWN: looked, and could not tell."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+    SKIP = "skip"
+
+
+class LayerName(StrEnum):
+    LISTENING = "listening"
+    FIREWALL = "firewall"
+    KERNEL = "kernel"
+    SELINUX = "selinux"
+    CONNECTIVITY = "connectivity"
+    PATH = "path"
+    CLOUD = "cloud"
+    APPLICATION = "application"
+
+
+#: The kernel's own reasons to drop a packet stand beside the rules' in layer 2.
+NUMBERS = {
+    LayerName.LISTENING: 1,
+    LayerName.FIREWALL: 2,
+    LayerName.KERNEL: 2,
+    LayerName.SELINUX: 3,
+    LayerName.CONNECTIVITY: 4,
+    LayerName.PATH: 5,
+    LayerName.CLOUD: 6,
+    LayerName.APPLICATION: 7,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen: ``source`` the command or file, ``ref`` the place in it, ``text`` the line itself."""
+
+    source: str
+    ref: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One row. ``why``: why it matters, a sentence; ``fix``: commands to copy, which nobody here runs."""
+
+    name: LayerName
+    status: Status
+    summary: str
+    evidence: tuple[Evidence, ...] = ()
+    why: str = ""
+    fix: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        return NUMBERS[self.name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked about; ``address`` is None where the question is this machine's port."""
+
+    given: str
+    protocol: str
+    port: int | None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """``layer``: the number of the first broken one, None where none is."""
+
+    layer: int | None
+    summary: str
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersReport:
+    """``started`` in seconds since 1970, ``duration`` in seconds."""
+
+    asked: Asked
+    started: float
+    duration: float
+    layers: tuple[Layer, ...]
+    conclusion: Conclusion
+    results: tuple[Result, ...] = ()

@@ -1,0 +1,66 @@
+"""What became of a packet in a ruleset, and which rule decided that?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pathprobe.layers.firewall.model import Backend, Family, Hook, Ranges, Rule
+
+
+class Fate(StrEnum):
+    """LOST: no rule dropped it, but it is sent where nobody takes it. HANDED: a program or proxy decides."""
+
+    ACCEPTED = "accepted"
+    DROPPED = "dropped"
+    REJECTED = "rejected"
+    HANDED = "handed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A rule in a chain, or the chain's policy where ``rule`` is None."""
+
+    backend: Backend
+    family: Family
+    table: str
+    chain: str
+    hook: Hook | None
+    rule: Rule | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A condition that could not be told: ``text`` as its owner wrote it, ``place`` the rule that has it."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redirection:
+    """A destination NAT: from where to where, by which rule. Addresses as text, None where it stays."""
+
+    place: Place
+    address: str | None
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What becomes of the packets from ``sources`` (None: of all that were asked about).
+
+    ``decided``: who said so; None where no rule or policy had anything against it. ``came_by``: the rules that jumped
+    there, outermost first. ``passed``: for each hook, by which rule or policy it was let through. ``doubts``: on what
+    it depends; empty where it is certain. ``detail``: with what it was rejected, to whom it is handed.
+    """
+
+    fate: Fate
+    decided: Place | None
+    came_by: tuple[Place, ...] = ()
+    passed: tuple[Place, ...] = ()
+    detail: str = ""
+    sources: Ranges | None = None
+    doubts: tuple[Doubt, ...] = ()
+    redirections: tuple[Redirection, ...] = ()
