@@ -1,0 +1,309 @@
+"""Which hooks does a packet pass on its way in, and its answer on the way out, and what becomes of it there?
+
+In the order of the kernel (nf_hook_slow): on each hook the chains of all tables by priority, connection tracking at
+-200 and the translation of addresses at its own place among them; then the routes say whether it is for this machine or
+to be forwarded. A chain of type nat is asked about the first packet of a connection only, and not once another one has
+decided (nf_nat_inet_fn). Families bridge and arp are not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from pathprobe.layers.firewall.conditions import is_named
+from pathprobe.layers.firewall.effects import DESTINATION, SOURCE
+from pathprobe.layers.firewall.model import (
+    AddressType,
+    Base,
+    Chain,
+    ChainType,
+    CtState,
+    CtStatus,
+    Family,
+    Hook,
+    Nat,
+    Ranges,
+    Ruleset,
+    Table,
+)
+from pathprobe.layers.firewall.outcome import Fate, Outcome
+from pathprobe.layers.firewall.packet import Key, Packet, Tracking, exactly
+from pathprobe.layers.firewall.ranges import single
+from pathprobe.layers.firewall.state import State, merged
+from pathprobe.layers.firewall.walk import Walk, outcome
+from pathprobe.layers.network import Network
+
+#: Priorities (nf_ip_hook_priorities): connections are looked up, destinations and sources are translated.
+_TRACKING, _TRANSLATING_DESTINATION, _TRANSLATING_SOURCE = -200, -100, 100
+
+_TCP = 6
+_SYN, _SYN_ACK = 0x02, 0x12
+
+#: Ports that a client may have chosen for itself: everything that needs no privilege.
+CLIENT_PORTS: Ranges = ((1024, 65535),)
+
+EVERYBODY: dict[int, Ranges] = {4: ((0, (1 << 32) - 1),), 6: ((0, (1 << 128) - 1),)}
+
+_NAT_HOOKS = {
+    Hook.PREROUTING: (_TRANSLATING_DESTINATION, DESTINATION),
+    Hook.OUTPUT: (_TRANSLATING_DESTINATION, DESTINATION),
+    Hook.INPUT: (_TRANSLATING_SOURCE, SOURCE),
+    Hook.POSTROUTING: (_TRANSLATING_SOURCE, SOURCE),
+}
+
+_OF_VERSION = {4: Family.IP, 6: Family.IP6}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A first packet: ``protocol`` 6 or 17; ``sources``: who may have sent it; it comes in by ``interface``."""
+
+    version: int
+    protocol: int
+    destination: int
+    port: int
+    interface: str
+    sources: Ranges
+    source_ports: Ranges = CLIENT_PORTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """``way_in``: of the packet, ``way_out``: of the answer to those that got through; of all senders each."""
+
+    question: Question
+    way_in: tuple[Outcome, ...]
+    way_out: tuple[Outcome, ...]
+
+
+def journey(ruleset: Ruleset, question: Question, network: Network) -> Journey:
+    """Lead the packet, and the answer to it, through the rules."""
+    trip = _Trip(ruleset=ruleset, network=network, version=question.version)
+    arrived = trip.inwards(State(packet=_first_packet(question, network)), question)
+    way_in, trip.outcomes = tuple(trip.outcomes), []
+    for state in arrived:
+        trip.outwards(state, question)
+    return Journey(question=question, way_in=way_in, way_out=tuple(trip.outcomes))
+
+
+def _first_packet(question: Question, network: Network) -> Packet:
+    is_tcp = question.protocol == _TCP
+    destination, sources = exactly(question.destination), question.sources
+    numbers: dict[Key, Ranges | None] = {
+        Key.VERSION: exactly(question.version),
+        Key.PROTOCOL: exactly(question.protocol),
+        Key.SOURCE: sources,
+        Key.DESTINATION: destination,
+        Key.SOURCE_PORT: question.source_ports,
+        Key.DESTINATION_PORT: exactly(question.port),
+        Key.TTL: ((1, 255),),
+        # Headers with the options of a SYN, or a datagram of any size that needs no fragments.
+        Key.LENGTH: ((40, 100),) if is_tcp else ((28, 1500),),
+        Key.MARK: exactly(0),
+        Key.PACKET_TYPE: exactly(0),
+        Key.SOURCE_TYPE: exactly(_type_of(sources, question.version, network)),
+        Key.DESTINATION_TYPE: exactly(network.type_of(question.destination, question.version)),
+        Key.CT_STATE: exactly(CtState.NEW),
+        Key.CT_STATUS: exactly(0),
+        Key.CT_MARK: exactly(0),
+        Key.CT_DIRECTION: exactly(0),
+        Key.CT_ORIGINAL_SOURCE: sources,
+        Key.CT_ORIGINAL_DESTINATION: destination,
+        Key.CT_ORIGINAL_SOURCE_PORT: question.source_ports,
+        Key.CT_ORIGINAL_DESTINATION_PORT: exactly(question.port),
+    }
+    if is_tcp:
+        numbers[Key.TCP_FLAGS] = exactly(_SYN)
+    return Packet(numbers=numbers, names={Key.INPUT_INTERFACE: question.interface, Key.OUTPUT_INTERFACE: ""})
+
+
+def _type_of(sources: Ranges, version: int, network: Network) -> int:
+    """Of senders whom nobody named: the others, out there."""
+    number = single(sources)
+    return AddressType.UNICAST.value if number is None else network.type_of(number, version)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trip:
+    ruleset: Ruleset
+    network: Network
+    version: int
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def inwards(self, state: State, question: Question) -> list[State]:
+        """Those that arrive, on the hook where they did."""
+        incoming = question.interface
+        states = [state]
+        if self._is_loopback(incoming):
+            states = self._from_itself(states, incoming)
+        else:
+            states = self._hook(Hook.INGRESS, states, incoming=incoming, tracked=False)
+        states = self._hook(Hook.PREROUTING, states, incoming=incoming)
+        arrived = []
+        for one in states:
+            arrived += self._routed(one, incoming)
+        self.outcomes += [
+            outcome(Fate.ACCEPTED, one, one.passed[-1] if one.passed else None, came_by=()) for one in arrived
+        ]
+        return arrived
+
+    def _from_itself(self, states: list[State], loopback: str) -> list[State]:
+        states = self._hook(Hook.OUTPUT, states, outgoing=loopback)
+        return self._hook(Hook.POSTROUTING, states, outgoing=loopback)
+
+    def _is_loopback(self, name: str) -> bool:
+        interface = self.network.interface(name)
+        return interface is not None and interface.loopback
+
+    def _routed(self, state: State, incoming: str) -> list[State]:
+        """To the machine's own sockets, or on by another interface."""
+        if state.packet.numbers[Key.DESTINATION_TYPE] == exactly(AddressType.LOCAL.value):
+            return self._hook(Hook.INPUT, [state], incoming=incoming)
+        destination = single(state.packet.numbers[Key.DESTINATION] or ())
+        route = None if destination is None else self.network.route(destination, self.version)
+        lost = self._why_lost(route.type if route else None)
+        if lost or route is None or route.device is None:
+            self.outcomes.append(outcome(Fate.LOST, state, None, detail=lost or "no route leads there"))
+            return []
+        outgoing = route.device
+        states = self._hook(Hook.FORWARD, [state], incoming=incoming, outgoing=outgoing)
+        return self._hook(Hook.POSTROUTING, states, incoming=incoming, outgoing=outgoing)
+
+    def _why_lost(self, kind: str | None) -> str:
+        if kind is None:
+            return "no route leads there"
+        if kind != "unicast":
+            return f"the route there is of type {kind}"
+        return "" if self.version in self.network.forwards else "this machine does not forward packets"
+
+    def outwards(self, state: State, question: Question) -> None:
+        """The answer to a packet that arrived: by the way it came in, as this machine's answers go to most senders."""
+        answer = self._answer(state)
+        inward, outward = state.packet.names[Key.INPUT_INTERFACE], state.packet.names[Key.OUTPUT_INTERFACE]
+        leaving = self._way_back(question)
+        if not outward:
+            states = self._hook(Hook.OUTPUT, [answer], outgoing=leaving)
+        else:
+            states = self._hook(Hook.INGRESS, [answer], incoming=outward, tracked=False)
+            states = self._hook(Hook.PREROUTING, states, incoming=outward)
+            states = self._hook(Hook.FORWARD, states, incoming=outward, outgoing=leaving)
+        states = self._hook(Hook.POSTROUTING, states, incoming=outward, outgoing=leaving)
+        states = self._hook(Hook.EGRESS, states, outgoing=leaving)
+        if self._is_loopback(inward):
+            states = self._hook(Hook.PREROUTING, states, incoming=inward)
+            states = self._hook(Hook.INPUT, states, incoming=inward)
+        self.outcomes += [
+            outcome(Fate.ACCEPTED, one, one.passed[-1] if one.passed else None, came_by=()) for one in states
+        ]
+
+    def _way_back(self, question: Question) -> str:
+        number = single(question.sources)
+        route = None if number is None else self.network.route(number, self.version)
+        return route.device if route and route.device and not self._is_loopback(route.device) else question.interface
+
+    def _answer(self, state: State) -> State:
+        """It goes the other way on the same connection; the translation back is done behind all filters."""
+        asked = state.packet.numbers
+        status = single(asked.get(Key.CT_STATUS) or ())
+        changes = {
+            Key.SOURCE: asked[Key.DESTINATION],
+            Key.DESTINATION: asked[Key.SOURCE],
+            Key.SOURCE_PORT: asked[Key.DESTINATION_PORT],
+            Key.DESTINATION_PORT: asked[Key.SOURCE_PORT],
+            Key.SOURCE_TYPE: asked[Key.DESTINATION_TYPE],
+            Key.DESTINATION_TYPE: asked[Key.SOURCE_TYPE],
+            Key.MARK: exactly(0),
+        }
+        numbers: dict[Key, Ranges | None] = {**asked, **changes}
+        if Key.TCP_FLAGS in numbers:
+            numbers[Key.TCP_FLAGS] = exactly(_SYN_ACK)
+        tracking = Tracking.KEPT
+        if state.packet.tracking is Tracking.KEPT:
+            seen = CtStatus.SEEN_REPLY | CtStatus.CONFIRMED
+            numbers[Key.CT_STATE] = exactly(CtState.ESTABLISHED)
+            numbers[Key.CT_DIRECTION] = exactly(1)
+            numbers[Key.CT_STATUS] = None if status is None else exactly(status | seen)
+        elif asked[Key.PROTOCOL] == exactly(_TCP):
+            # Nobody kept the SYN: an answer to nothing is invalid. A datagram begins something of its own.
+            tracking = Tracking.INVALID
+        packet = replace(state.packet, numbers=numbers, tracking=tracking)
+        return State(packet=packet, assumed=state.assumed, bound=state.bound)
+
+    def _hook(
+        self, hook: Hook, states: list[State], *, incoming: str = "", outgoing: str = "", tracked: bool = True
+    ) -> list[State]:
+        """Those that all chains on the hook let through."""
+        states = [replace(state, packet=state.packet.on(incoming=incoming, outgoing=outgoing)) for state in states]
+        decided: frozenset[Nat] = frozenset()
+        # What was sent to this machine itself has its connection still when it comes in.
+        looks = hook is Hook.OUTPUT or (hook is Hook.PREROUTING and not self._is_loopback(incoming))
+        for table, chain, base in self._chains(hook, incoming or outgoing):
+            if not states:
+                return []
+            # What is known of a connection is not known yet where none has been looked for.
+            early = not tracked or (looks and base.priority < _TRACKING)
+            states = self._asked(table, chain, base, states, early=early)
+            if base.type is ChainType.NAT:
+                decided |= _NAT_HOOKS[hook][1] if hook in _NAT_HOOKS else frozenset()
+        # That nothing is translated is decided as well, once for each side of a connection.
+        return [replace(state, bound=state.bound | decided) for state in states] if decided else states
+
+    def _asked(self, table: Table, chain: Chain, base: Base, states: list[State], *, early: bool) -> list[State]:
+        left, asked = [], []
+        for state in states:
+            if base.type is ChainType.NAT and not _is_for_nat(state, base.hook):
+                left.append(state)
+            else:
+                asked.append(_early(state) if early else state)
+        walk = Walk(table=table, base=chain, network=self.network)
+        for state, place in walk.run(asked):
+            told = _late(state) if early else state
+            left.append(replace(told, passed=(*told.passed, place)))
+        self.outcomes += walk.outcomes
+        return merged(left)
+
+    def _chains(self, hook: Hook, device: str) -> Iterator[tuple[Table, Chain, Base]]:
+        found = [
+            (_place_of(base), base.priority, number, table, chain, base)
+            for number, table in enumerate(self.ruleset.tables)
+            if not table.dormant and self._concerns(table.family, hook)
+            for chain in table.chains.values()
+            if (base := chain.base) is not None and base.hook is hook
+            if not base.devices or any(is_named(device, pattern) for pattern in base.devices)
+        ]
+        for *_, table, chain, base in sorted(found, key=lambda one: one[:3]):
+            yield table, chain, base
+
+    def _concerns(self, family: Family, hook: Hook) -> bool:
+        if family is Family.NETDEV:
+            return hook in (Hook.INGRESS, Hook.EGRESS)
+        return family in (Family.INET, _OF_VERSION[self.version])
+
+
+def _place_of(base: Base) -> int:
+    """All chains of type nat are called at one place, in the order of their own priorities."""
+    if base.type is ChainType.NAT and base.hook in _NAT_HOOKS:
+        return _NAT_HOOKS[base.hook][0]
+    return base.priority
+
+
+def _is_for_nat(state: State, hook: Hook) -> bool:
+    """A first packet whose connection is kept and has no translation of this side yet."""
+    kinds: frozenset[Nat] = _NAT_HOOKS[hook][1] if hook in _NAT_HOOKS else frozenset()
+    is_first = state.packet.numbers[Key.CT_STATE] == exactly(CtState.NEW)
+    return is_first and state.packet.tracking is Tracking.KEPT and not state.bound & kinds
+
+
+def _early(state: State) -> State:
+    """Nobody has looked for its connection yet."""
+    if state.packet.tracking is not Tracking.KEPT:
+        return state
+    return replace(state, packet=replace(state.packet, tracking=Tracking.PENDING))
+
+
+def _late(state: State) -> State:
+    """Its connection has been looked for, unless a rule said that none be kept."""
+    if state.packet.tracking is not Tracking.PENDING:
+        return state
+    return replace(state, packet=replace(state.packet, tracking=Tracking.KEPT))

@@ -1,0 +1,247 @@
+"""Where does a packet leave a chain: accepted, ended, or at its end?
+
+As the kernel walks (nft_do_chain, ipt_do_table): rule by rule, statement by statement; a jump comes back, a goto does
+not; an accept ends this chain and those it was called from, and the next one on the same hook is asked again; a drop or
+reject is final.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from pathprobe.layers.firewall.conditions import Some, Told, fits, holds
+from pathprobe.layers.firewall.effects import changed, translated
+from pathprobe.layers.firewall.model import (
+    Assign,
+    Chain,
+    Combined,
+    Compare,
+    Condition,
+    Copy,
+    End,
+    Ending,
+    Jump,
+    Named,
+    Opaque,
+    RouteBack,
+    Rule,
+    Statement,
+    Table,
+    Translate,
+    TranslateMap,
+    Untrack,
+    VerdictMap,
+)
+from pathprobe.layers.firewall.outcome import Doubt, Fate, Outcome, Place
+from pathprobe.layers.firewall.packet import Key
+from pathprobe.layers.firewall.state import State, merged
+from pathprobe.layers.network import Network
+
+#: The kernel allows 16 (NFT_JUMP_STACK_SIZE); what calls itself would never end here.
+_DEEPEST = 16
+
+#: Conditions that are named of one outcome; whoever has so many is not told more by all of them.
+_MOST_DOUBTS = 12
+
+_FATES = {Ending.DROP: Fate.DROPPED, Ending.REJECT: Fate.REJECTED, Ending.HANDED: Fate.HANDED}
+
+
+@dataclass(slots=True)
+class Left:
+    """How the states left a chain: with an accept by ``Place``, or back to whoever called it."""
+
+    accepted: list[tuple[State, Place]] = field(default_factory=list)
+    returned: list[State] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Walk:
+    """One table's chain on one hook; ``outcomes`` gathers what ended here."""
+
+    table: Table
+    base: Chain
+    network: Network
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def run(self, states: list[State]) -> list[tuple[State, Place]]:
+        """Who is let through, by which rule or policy."""
+        left = self._chain(self.base, states, ())
+        base = self.base.base
+        assert base is not None, "only a base chain is called by the kernel"
+        policy = self._place(self.base, None)
+        if base.policy is Ending.DROP:
+            self.outcomes += [outcome(Fate.DROPPED, state, policy) for state in left.returned]
+            return left.accepted
+        return left.accepted + [(state, policy) for state in left.returned]
+
+    def _place(self, chain: Chain, rule: Rule | None) -> Place:
+        base = self.base.base
+        return Place(
+            backend=self.table.backend,
+            family=self.table.family,
+            table=self.table.name,
+            chain=chain.name,
+            hook=base.hook if base else None,
+            rule=rule,
+        )
+
+    def _chain(self, chain: Chain, states: list[State], calls: tuple[Place, ...]) -> Left:
+        left = Left()
+        for rule in chain.rules:
+            if not states:
+                return left
+            if self._misses(rule, states):
+                continue
+            after = _Step(self, chain, rule, calls, left).take(states)
+            states = merged(after) if _differ(states, after) else states
+        left.returned += states
+        return left
+
+    def _misses(self, rule: Rule, states: list[State]) -> bool:
+        """The short way for what nearly every rule does: its first condition does not hold."""
+        if not rule.statements:
+            return True
+        first = rule.statements[0]
+        if not isinstance(first, Compare | Named):
+            return False
+        return all(holds(first, state.packet, self.network) is Told.NO for state in states)
+
+
+@dataclass(slots=True)
+class _Step:
+    """One rule: ``left`` takes those who leave the chain by it, ``on`` those who go on with the next."""
+
+    walk: Walk
+    chain: Chain
+    rule: Rule
+    calls: tuple[Place, ...]
+    left: Left
+    on: list[State] = field(default_factory=list)
+
+    def take(self, states: list[State]) -> list[State]:
+        for statement in self.rule.statements:
+            if not states:
+                break
+            states = self._statement(statement, states)
+        return self.on + states
+
+    def _statement(self, statement: Statement, states: list[State]) -> list[State]:
+        """Those for whom the next statement of the rule counts."""
+        match statement:
+            case Compare() | Named() | Combined() | RouteBack() | Opaque():
+                return self._condition(statement, states)
+            case Assign() | Copy() | Untrack():
+                return [changed(state, statement) for state in states]
+            case VerdictMap():
+                return self._map(statement, states)
+            case TranslateMap():
+                return self._map(statement, states)
+            case _:
+                self._verdict(statement, states)
+                return []
+
+    def _condition(self, condition: Condition, states: list[State]) -> list[State]:
+        held = []
+        for state in states:
+            match holds(condition, state.packet, self.walk.network):
+                case Told.YES:
+                    held.append(state)
+                case Told.NO:
+                    self.on.append(state)
+                case Told.MAYBE:
+                    doubt = self._doubt(condition)
+                    held.append(state.assuming(doubt, held=True))
+                    self.on.append(state.assuming(doubt, held=False))
+                case Some(inside, outside):
+                    held.append(_from(state, inside))
+                    self.on.append(_from(state, outside))
+        return held
+
+    def _map(self, table: VerdictMap | TranslateMap, states: list[State]) -> list[State]:
+        """Each with what stands beside its element; for those without one the rule ends, as a failed lookup ends it."""
+        for state in states:
+            rest: State | None = state
+            if not all(state.packet.has(field) for field in table.fields):
+                self.on.append(state)
+                continue
+            for element, verdict in table.entries:
+                if rest is None:
+                    break
+                match fits(table.fields, element, rest.packet):
+                    case Told.YES:
+                        self._verdict(verdict, [rest])
+                        rest = None
+                    case Told.MAYBE:
+                        doubt = self._doubt(table)
+                        self._verdict(verdict, [rest.assuming(doubt, held=True)])
+                        rest = rest.assuming(doubt, held=False)
+                    case Some(inside, outside):
+                        self._verdict(verdict, [_from(rest, inside)])
+                        rest = _from(rest, outside)
+            if rest is not None:
+                self.on.append(rest)
+        return []
+
+    def _verdict(self, verdict: End | Jump | Translate, states: list[State]) -> None:
+        place = self.walk._place(self.chain, self.rule)
+        match verdict:
+            case End(ending=Ending.ACCEPT):
+                self.left.accepted += [(state, place) for state in states]
+            case End(ending=Ending.RETURN):
+                self.left.returned += states
+            case End(ending=Ending.CONTINUE):
+                self.on += states
+            case End():
+                fate = _FATES[verdict.ending]
+                self.walk.outcomes += [
+                    outcome(fate, state, place, came_by=self.calls, detail=verdict.detail) for state in states
+                ]
+            case Jump():
+                self._jump(verdict, states, place)
+            case Translate():
+                self.left.accepted += [
+                    (translated(state, verdict, place, self.walk.network), place) for state in states
+                ]
+
+    def _jump(self, jump: Jump, states: list[State], place: Place) -> None:
+        chain = self.walk.table.chains.get(jump.chain)
+        if chain is None or len(self.calls) >= _DEEPEST:
+            doubt = Doubt(place=place, text=f"jump {jump.chain}")
+            self.on += [state.assuming(doubt, held=False) for state in states]
+            return
+        inner = self.walk._chain(chain, states, (*self.calls, place))
+        self.left.accepted += inner.accepted
+        if jump.goto:
+            self.left.returned += inner.returned
+        else:
+            self.on += inner.returned
+
+    def _doubt(self, statement: Statement) -> Doubt:
+        text = statement.text if isinstance(statement, Opaque) else self.rule.text
+        return Doubt(place=self.walk._place(self.chain, self.rule), text=text)
+
+
+def _differ(before: list[State], after: list[State]) -> bool:
+    return len(before) != len(after) or any(one is not other for one, other in zip(before, after, strict=True))
+
+
+def _from(state: State, senders: Iterable[tuple[int, int]]) -> State:
+    return replace(state, packet=state.packet.become({Key.SOURCE: tuple(senders)}))
+
+
+def outcome(
+    fate: Fate, state: State, place: Place | None, *, came_by: tuple[Place, ...] = (), detail: str = ""
+) -> Outcome:
+    """What became of a state, with the conditions that it depends on: first those that had to hold."""
+    assumed = sorted(state.assumed or (), key=lambda one: not one.held)
+    return Outcome(
+        fate=fate,
+        decided=place,
+        came_by=came_by,
+        passed=state.passed,
+        detail=detail,
+        sources=state.packet.numbers[Key.SOURCE],
+        doubts=tuple(one.doubt for one in assumed[:_MOST_DOUBTS]),
+        redirections=state.redirections,
+    )

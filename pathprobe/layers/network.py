@@ -1,0 +1,224 @@
+"""Which addresses, interfaces and routes does this machine have: what is for it, and where would it send the rest?
+
+Read from ip(8), whose words for the kernel's tables are kept.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pathprobe.layers.system import System, Unread
+
+#: Tables that the kernel asks in this order where nobody has made rules of their own (ip-rule(8)).
+_LOCAL, _MAIN, _DEFAULT = "local", "main", "default"
+
+_LOOPBACK = "LOOPBACK"
+
+#: Types of routes; an address without a route is unreachable (fib_table_lookup, inet_dev_addr_type).
+_TYPES = {
+    "unicast": 1,
+    "local": 2,
+    "broadcast": 3,
+    "anycast": 4,
+    "multicast": 5,
+    "blackhole": 6,
+    "unreachable": 7,
+    "prohibit": 8,
+}
+
+#: RFC 5771, RFC 4291 section 2.7.
+_MULTICAST = {4: range(0xE0000000, 0xF0000000), 6: range(0xFF << 120, 1 << 128)}
+
+#: Keys of a rule that say which packets it is for, beside "src".
+_SELECTORS = ("dst", "fwmark", "fwmask", "iif", "oif", "ipproto", "sport", "dport", "tos", "uidrange", "l3mdev", "not")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """``number`` and the network's ``prefix`` length; ``text`` as it is written."""
+
+    text: str
+    version: int
+    number: int
+    prefix: int
+    scope: str = "global"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """``master``: the bridge or bond that it belongs to; ``kind``: "bridge", "veth", "vlan" ..., where ip(8) tells."""
+
+    name: str
+    addresses: tuple[Address, ...] = ()
+    up: bool = True
+    loopback: bool = False
+    master: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """``type`` as ip(8) names it: unicast, local, broadcast, multicast, anycast, blackhole, unreachable, prohibit."""
+
+    version: int
+    low: int
+    high: int
+    type: str = "unicast"
+    device: str | None = None
+    table: str = _MAIN
+    metric: int = 0
+    gateway: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """``policies``: rules of ip-rule(8) that look at more than the tables, as written; they are not followed.
+
+    ``forwards``: the IP versions that it forwards. ``unseen``: what could not be read, in words.
+    """
+
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    tables: tuple[str, ...] = (_LOCAL, _MAIN, _DEFAULT)
+    policies: tuple[str, ...] = ()
+    forwards: frozenset[int] = frozenset()
+    unseen: tuple[str, ...] = ()
+
+    def route(self, number: int, version: int) -> Route | None:
+        """The route to an address: the longest prefix of the first table that has one, then the lowest metric."""
+        fitting = [one for one in self.routes if one.version == version and one.low <= number <= one.high]
+        for table in self.tables:
+            here = [one for one in fitting if one.table == table and one.type != "throw"]
+            if here:
+                return min(here, key=lambda one: (one.high - one.low, one.metric))
+        return None
+
+    def interface(self, name: str) -> Interface | None:
+        return next((one for one in self.interfaces if one.name == name), None)
+
+    def type_of(self, number: int, version: int) -> int:
+        """What the routes say of an address, as a number of the kernel's (RTN_*, linux/rtnetlink.h)."""
+        if number in _MULTICAST[version]:
+            return _TYPES["multicast"]
+        route = self.route(number, version)
+        return _TYPES.get(route.type, 0) if route else _TYPES["unreachable"]
+
+    def has(self, number: int, version: int) -> bool:
+        """Whether the address is this machine's."""
+        return self.type_of(number, version) == _TYPES["local"]
+
+
+def read(system: System) -> Network:
+    """What ip(8) says now; what it does not say is in ``unseen``."""
+    unseen: list[str] = []
+    interfaces = _asked(system, unseen, "ip", "-j", "-d", "addr", "show")
+    routes: list[Route] = []
+    rules: list[Any] = []
+    for version in (4, 6):
+        routes += map_routes(
+            _asked(system, unseen, "ip", "-j", f"-{version}", "route", "show", "table", "all"), version
+        )
+        rules += _asked(system, unseen, "ip", "-j", f"-{version}", "rule", "show")
+    return Network(
+        interfaces=map_interfaces(interfaces),
+        routes=tuple(routes),
+        tables=_tables(rules) or (_LOCAL, _MAIN, _DEFAULT),
+        policies=tuple(dict.fromkeys(_policy(rule) for rule in rules if not _is_plain(rule))),
+        forwards=frozenset(version for version, path in _FORWARDING.items() if _is_on(system.read(path))),
+        unseen=tuple(dict.fromkeys(unseen)),
+    )
+
+
+_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+
+
+def _is_on(text: str | Unread) -> bool:
+    return isinstance(text, str) and text.strip() not in ("", "0")
+
+
+def _asked(system: System, unseen: list[str], *command: str) -> list[Any]:
+    """The JSON list that a command prints; empty, and noted, where there is none."""
+    said = system.run(*command)
+    if isinstance(said, Unread):
+        unseen.append(said.reason)
+        return []
+    try:
+        answer = json.loads(said.out or "[]")
+    except ValueError:
+        answer = None
+    if not isinstance(answer, list) or not said.worked:
+        # A kernel without IPv6 has no rules and routes of it: nothing is missed.
+        if "-6" not in command:
+            unseen.append(f"{' '.join(command)}: {said.error.strip() or 'no JSON'}")
+        return []
+    return [one for one in answer if isinstance(one, dict)]
+
+
+def map_interfaces(entries: Iterable[Any]) -> tuple[Interface, ...]:
+    """Interfaces from the entries of ``ip -j -d addr show``."""
+    return tuple(
+        Interface(
+            name=entry["ifname"],
+            addresses=tuple(_addresses(entry.get("addr_info", ()))),
+            up="UP" in entry.get("flags", ()),
+            loopback=_LOOPBACK in entry.get("flags", ()),
+            master=entry.get("master"),
+            kind=(entry.get("linkinfo") or {}).get("info_kind"),
+        )
+        for entry in entries
+        if isinstance(entry.get("ifname"), str)
+    )
+
+
+def _addresses(entries: Iterable[Any]) -> Iterable[Address]:
+    for entry in entries:
+        text = entry.get("local")
+        if text is None:
+            continue
+        address = ipaddress.ip_address(text)
+        yield Address(
+            text=text,
+            version=address.version,
+            number=int(address),
+            prefix=entry.get("prefixlen", address.max_prefixlen),
+            scope=entry.get("scope", "global"),
+        )
+
+
+def map_routes(entries: Iterable[Any], version: int) -> tuple[Route, ...]:
+    """Routes from the entries of ``ip -j route show table all``."""
+    return tuple(_route(entry, version) for entry in entries if isinstance(entry.get("dst"), str))
+
+
+def _route(entry: dict[str, Any], version: int) -> Route:
+    everywhere = "0.0.0.0/0" if version == 4 else "::/0"
+    network = ipaddress.ip_network(everywhere if entry["dst"] == "default" else entry["dst"], strict=False)
+    first = entry if "dev" in entry else next(iter(entry.get("nexthops", ())), {})
+    return Route(
+        version=version,
+        low=int(network.network_address),
+        high=int(network.broadcast_address),
+        type=entry.get("type", "unicast"),
+        device=first.get("dev"),
+        table=str(entry.get("table", _MAIN)),
+        metric=entry.get("metric", 0),
+        gateway=first.get("gateway"),
+    )
+
+
+def _is_plain(rule: dict[str, Any]) -> bool:
+    return rule.get("src") in (None, "all") and not any(key in rule for key in _SELECTORS)
+
+
+def _tables(rules: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    plain = sorted((rule for rule in rules if _is_plain(rule)), key=lambda rule: rule.get("priority", 0))
+    return tuple(dict.fromkeys(str(rule["table"]) for rule in plain if "table" in rule))
+
+
+def _policy(rule: dict[str, Any]) -> str:
+    words = [f"{key} {value}" if value is not None else key for key, value in rule.items() if key != "priority"]
+    return f"{rule.get('priority', '?')}: {' '.join(words)}"
