@@ -224,7 +224,14 @@ class Opaque:
     is_rate: bool = False
 
 
-Condition = Compare | Named | Combined | RouteBack | Opaque
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf:
+    """At least one of these holds: ``--ctstate NEW,DNAT`` looks at a connection's state and at its status."""
+
+    conditions: tuple[Condition, ...]
+
+
+Condition = Compare | Named | Combined | RouteBack | Opaque | AnyOf
 
 
 # Effects
