@@ -58,6 +58,10 @@ class System(Protocol):
         """What is in a folder, in alphabetical order; never raises."""
         ...
 
+    def link(self, path: str) -> str | Unread:
+        """Where a symbolic link points to, as /proc has them for namespaces and open files; never raises."""
+        ...
+
 
 class ThisMachine:
     """The machine that this process runs on, in the namespaces that it is in."""
@@ -97,6 +101,12 @@ class ThisMachine:
         except OSError as error:
             return _unread(path, error)
 
+    def link(self, path: str) -> str | Unread:
+        try:
+            return os.readlink(path)
+        except OSError as error:
+            return _unread(path, error)
+
 
 def _unread(path: str, error: OSError) -> Unread:
     return Unread(reason=f"{path}: {error.strerror}", is_missing=isinstance(error, FileNotFoundError))
@@ -107,11 +117,12 @@ class Recorded:
     """A machine of which only what it said is left; what was not recorded is missing.
 
     ``commands``: the words of a command joined by spaces -> what it said (a str stands for success).
-    ``files``: path -> text. A folder is there where a file in it is.
+    ``files``: path -> text. A folder is there where a file or link in it is. ``links``: path -> where it points to.
     """
 
     commands: Mapping[str, str | Said | Unread] = field(default_factory=dict)
     files: Mapping[str, str | Unread] = field(default_factory=dict)
+    links: Mapping[str, str | Unread] = field(default_factory=dict)
 
     def run(self, *command: str) -> Said | Unread:
         said = self.commands.get(" ".join(command))
@@ -120,9 +131,16 @@ class Recorded:
         return Said(status=0, out=said) if isinstance(said, str) else said
 
     def read(self, path: str) -> str | Unread:
-        return self.files.get(path, Unread(reason=f"{path}: No such file or directory", is_missing=True))
+        return self.files.get(path, _missing(path))
 
     def names(self, path: str) -> Sequence[str] | Unread:
         folder = path.rstrip("/") + "/"
-        found = sorted({one[len(folder) :].split("/")[0] for one in self.files if one.startswith(folder)})
-        return found or Unread(reason=f"{path}: No such file or directory", is_missing=True)
+        inside = [one[len(folder) :] for one in (*self.files, *self.links) if one.startswith(folder)]
+        return sorted({one.split("/")[0] for one in inside}) or _missing(path)
+
+    def link(self, path: str) -> str | Unread:
+        return self.links.get(path, _missing(path))
+
+
+def _missing(path: str) -> Unread:
+    return Unread(reason=f"{path}: No such file or directory", is_missing=True)
