@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from pathprobe.layers.firewall.model import (
     NAMES,
+    AnyOf,
     Combined,
     Compare,
     Condition,
@@ -65,8 +66,19 @@ def holds(condition: Condition, packet: Packet, network: Network) -> Answer:
             return _turned(_combined(condition, packet), condition.negated)
         case RouteBack():
             return _turned(_leads_back(condition, packet, network), condition.negated)
+        case AnyOf():
+            return _any([holds(one, packet, network) for one in condition.conditions], packet)
         case Opaque():
             return Told.MAYBE
+
+
+def _any(answers: list[Answer], packet: Packet) -> Answer:
+    if Told.YES in answers:
+        return Told.YES
+    if Told.MAYBE in answers:
+        return Told.MAYBE
+    senders = tuple(part for answer in answers if isinstance(answer, Some) for part in answer.inside)
+    return within(Key.SOURCE, packet.numbers[Key.SOURCE], senders) if senders else Told.NO
 
 
 def _turned(answer: Answer, negated: bool) -> Answer:

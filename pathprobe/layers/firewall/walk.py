@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathprobe.layers.firewall.conditions import Some, Told, fits, holds
 from pathprobe.layers.firewall.effects import changed, translated
 from pathprobe.layers.firewall.model import (
+    AnyOf,
     Assign,
     Chain,
     Combined,
@@ -129,7 +130,7 @@ class _Step:
     def _statement(self, statement: Statement, states: list[State]) -> list[State]:
         """Those for whom the next statement of the rule counts."""
         match statement:
-            case Compare() | Named() | Combined() | RouteBack() | Opaque():
+            case Compare() | Named() | Combined() | RouteBack() | AnyOf() | Opaque():
                 return self._condition(statement, states)
             case Assign() | Copy() | Untrack():
                 return [changed(state, statement) for state in states]
