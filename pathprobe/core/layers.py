@@ -57,7 +57,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One row. ``why``: why it matters, a sentence; ``fix``: commands to copy, which nobody here runs."""
+    """One row. ``why``: why it matters, a sentence; ``fix``: commands to copy, which nobody here runs.
+
+    ``is_absent``: it fails because there is nothing at all to reach, such as a listener.
+    """
 
     name: LayerName
     status: Status
@@ -65,6 +68,7 @@ class Layer:
     evidence: tuple[Evidence, ...] = ()
     why: str = ""
     fix: tuple[str, ...] = ()
+    is_absent: bool = False
 
     @property
     def number(self) -> int:
@@ -73,12 +77,21 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was asked about; ``address`` is None where the question is this machine's port."""
+    """What was asked about; ``address`` is None where the question is this machine's port.
+
+    ``source``: who is to reach it, None for anybody.
+    """
 
     given: str
     protocol: str
     port: int | None
     address: str | None = None
+    source: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
+        return f"{self.port}/{self.protocol}" + (f" from {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,10 +32,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A condition that could not be told: ``text`` as its owner wrote it, ``place`` the rule that has it."""
+    """A condition that could not be told: ``text`` as its owner wrote it, ``place`` the rule that has it.
+
+    ``held``: what was assumed of it. ``is_rate``: a limit, which holds as long as little comes.
+    """
 
     place: Place
     text: str
+    held: bool = True
+    is_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,7 +220,8 @@ class _Step:
 
     def _doubt(self, statement: Statement) -> Doubt:
         text = statement.text if isinstance(statement, Opaque) else self.rule.text
-        return Doubt(place=self.walk._place(self.chain, self.rule), text=text)
+        is_rate = isinstance(statement, Opaque) and statement.is_rate
+        return Doubt(place=self.walk._place(self.chain, self.rule), text=text, is_rate=is_rate)
 
 
 def _differ(before: list[State], after: list[State]) -> bool:
@@ -243,6 +244,6 @@ def outcome(
         passed=state.passed,
         detail=detail,
         sources=state.packet.numbers[Key.SOURCE],
-        doubts=tuple(one.doubt for one in assumed[:_MOST_DOUBTS]),
+        doubts=tuple(replace(one.doubt, held=one.held) for one in assumed[:_MOST_DOUBTS]),
         redirections=state.redirections,
     )

@@ -1,0 +1,56 @@
+"""How do the layers look to a program? Schema ``pathprobe-layers/1``; names are fixed, additions are welcome."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pathprobe import __version__
+from pathprobe.core.layers import Layer, LayersReport
+
+SCHEMA = "pathprobe-layers/1"
+
+
+def render(report: LayersReport) -> str:
+    """The report as one JSON document."""
+    return json.dumps(document(report), indent=2, ensure_ascii=False)
+
+
+def document(report: LayersReport) -> dict[str, Any]:
+    """The report as plain dicts and lists."""
+    started = datetime.fromtimestamp(report.started, UTC).isoformat(timespec="milliseconds")
+    asked = report.asked
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "pathprobe", "version": __version__},
+        "started": started.replace("+00:00", "Z"),
+        "duration_s": round(report.duration, 3),
+        "target": {
+            "given": asked.given,
+            "address": asked.address,
+            "port": asked.port,
+            "protocol": asked.protocol,
+            "from": asked.source,
+        },
+        "layers": [_layer(layer) for layer in report.layers],
+        "conclusion": {
+            "layer": report.conclusion.layer,
+            "summary": report.conclusion.summary,
+            "next_steps": list(report.conclusion.next_steps),
+        },
+        "results": [],
+    }
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {
+        "layer": layer.number,
+        "name": str(layer.name),
+        "status": str(layer.status),
+        "summary": layer.summary,
+        "why": layer.why,
+        "evidence": [asdict(one) for one in layer.evidence],
+        "fix": list(layer.fix),
+    }
