@@ -1,0 +1,85 @@
+"""Which packets have to be led through the rules, to know whether a port can be reached?
+
+One for each interface by which somebody else's packet may come in, and each IP version, to the address there. With a
+sender given it is the one interface to which the routes send what is for him.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from pathprobe.layers.firewall.journey import EVERYBODY, Question
+from pathprobe.layers.firewall.packet import exactly
+from pathprobe.layers.network import Address, Interface, Network
+
+PROTOCOLS = {"tcp": 6, "udp": 17}
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def questions(
+    network: Network,
+    *,
+    protocol: str,
+    port: int,
+    source: IpAddress | None = None,
+    bound_to: frozenset[str] = frozenset(),
+) -> tuple[Question, ...]:
+    """What to ask about ``port``; ``bound_to``: the only addresses at which somebody listens, empty for all."""
+    found = _from(network, source) if source else _from_anybody(network)
+    return tuple(
+        Question(
+            version=address.version,
+            protocol=PROTOCOLS[protocol],
+            destination=address.number,
+            port=port,
+            interface=interface.name,
+            sources=exactly(int(source)) if source else EVERYBODY[address.version],
+        )
+        for interface, address in found
+        if not bound_to or address.text in bound_to
+    )
+
+
+def _from_anybody(network: Network) -> Iterator[tuple[Interface, Address]]:
+    outside = [one for one in network.interfaces if _leads_out(one, network)]
+    for interface in outside:
+        for version in (4, 6):
+            address = _address(interface, version)
+            if address:
+                yield interface, address
+
+
+def _leads_out(interface: Interface, network: Network) -> bool:
+    """Whether others than this machine's own containers and virtual machines may come in by it.
+
+    A bridge without a gateway behind it is theirs.
+    """
+    if interface.loopback or not interface.up or not interface.addresses:
+        return False
+    return interface.kind != "bridge" or any(one.device == interface.name and one.gateway for one in network.routes)
+
+
+def _from(network: Network, source: IpAddress) -> Iterator[tuple[Interface, Address]]:
+    """This machine's own address comes in by loopback; to whom no route leads back may come by any interface."""
+    version, number = source.version, int(source)
+    if network.has(number, version):
+        names = [one.name for one in network.interfaces if one.loopback]
+        own = [one for interface in network.interfaces for one in interface.addresses if one.number == number]
+        for name in names:
+            interface = network.interface(name)
+            address = own[0] if own else _address(interface, version) if interface else None
+            if interface and address:
+                yield interface, address
+        return
+    route = network.route(number, version)
+    for interface, address in _from_anybody(network):
+        if address.version == version and (route is None or route.device in (None, interface.name)):
+            yield interface, address
+
+
+def _address(interface: Interface, version: int) -> Address | None:
+    """Its address for the world: one of link-local scope only where there is no other."""
+    own = [one for one in interface.addresses if one.version == version]
+    return next((one for one in own if one.scope == "global"), own[0] if version == 4 and own else None)
