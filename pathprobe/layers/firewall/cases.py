@@ -62,21 +62,18 @@ def _leads_out(interface: Interface, network: Network) -> bool:
 
 
 def _from(network: Network, source: IpAddress) -> Iterator[tuple[Interface, Address]]:
-    """This machine's own address comes in by loopback; to whom no route leads back may come by any interface."""
+    """By loopback from this machine's own address; by any interface from where no route leads back."""
     version, number = source.version, int(source)
     if network.has(number, version):
-        names = [one.name for one in network.interfaces if one.loopback]
         own = [one for interface in network.interfaces for one in interface.addresses if one.number == number]
-        for name in names:
-            interface = network.interface(name)
-            address = own[0] if own else _address(interface, version) if interface else None
-            if interface and address:
-                yield interface, address
+        yield from ((one, own[0]) for one in network.interfaces if one.loopback and own)
         return
     route = network.route(number, version)
-    for interface, address in _from_anybody(network):
-        if address.version == version and (route is None or route.device in (None, interface.name)):
-            yield interface, address
+    interface = network.interface(route.device) if route and route.device else None
+    if interface is None:
+        yield from (one for one in _from_anybody(network) if one[1].version == version)
+    elif address := _address(interface, version):
+        yield interface, address
 
 
 def _address(interface: Interface, version: int) -> Address | None:

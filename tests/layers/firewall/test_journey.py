@@ -1,0 +1,143 @@
+"""Hooks, priorities, connections, translations and routes are passed in the kernel's order."""
+
+from __future__ import annotations
+
+import pytest
+
+from pathprobe.layers.firewall.journey import Journey, journey
+from pathprobe.layers.firewall.model import (
+    Assign,
+    Backend,
+    Chain,
+    Compare,
+    CtState,
+    Ending,
+    Family,
+    Field,
+    Hook,
+    Named,
+    Nat,
+    Ruleset,
+    Table,
+    Translate,
+    Untrack,
+)
+from pathprobe.layers.firewall.outcome import Fate
+from tests.layers.firewall.factories import (
+    ACCEPT,
+    DROP,
+    chain,
+    hooked,
+    machine,
+    nat,
+    number,
+    port,
+    ruleset,
+    syn,
+)
+
+CONTAINER = number("172.17.0.2")
+PUBLISHED = (port(8080), Translate(kind=Nat.DNAT, addresses=(CONTAINER, CONTAINER), ports=(80, 80)))
+
+
+def state(*states: CtState) -> Compare:
+    mask = sum(states)
+    return Compare(field=Field.CT_STATE, ranges=((0, 0),), mask=mask, negated=True)
+
+
+def fates(found: Journey) -> tuple[list[Fate], list[Fate]]:
+    return [one.fate for one in found.way_in], [one.fate for one in found.way_out]
+
+
+def led(*chains: Chain, to_port: int = 80, forwards: bool = True) -> Journey:
+    return journey(ruleset(*chains), syn(to_port), machine(forwards=forwards))
+
+
+def test_without_rules_all_is_let_in_and_out() -> None:
+    assert fates(journey(Ruleset(), syn(), machine())) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_an_accept_is_the_word_of_its_own_chain_only() -> None:
+    found = led(chain("a", (ACCEPT,), base=hooked(priority=0)), chain("b", (DROP,), base=hooked(priority=10)))
+    assert fates(found) == ([Fate.DROPPED], [])
+
+
+@pytest.mark.parametrize(("first", "expected"), [(-10, Fate.DROPPED), (10, Fate.ACCEPTED)])
+def test_chains_are_asked_by_priority(first: int, expected: Fate) -> None:
+    marked = chain("mark", (Assign(field=Field.MARK, flip=1),), base=hooked(priority=first))
+    drops = chain("drop", (Compare(field=Field.MARK, ranges=((1, 1),)), DROP), base=hooked(priority=0))
+    assert fates(led(marked, drops))[0] == [expected]
+
+
+def test_the_answer_to_what_was_let_in_is_of_an_established_connection() -> None:
+    found = led(
+        chain("in", (state(CtState.NEW), ACCEPT), (DROP,), base=hooked()),
+        chain("out", (state(CtState.ESTABLISHED), ACCEPT), (DROP,), base=hooked(Hook.OUTPUT)),
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_an_answer_can_be_dropped_on_its_way_out() -> None:
+    found = led(chain("out", (DROP,), base=hooked(Hook.OUTPUT)))
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+@pytest.mark.parametrize(
+    ("priority", "expected"),
+    [(-300, [Fate.DROPPED]), (-150, [Fate.ACCEPTED])],
+    ids=["before connections are looked up all look invalid", "behind that a first packet is new"],
+)
+def test_what_is_known_of_a_connection_depends_on_where_it_is_asked(priority: int, expected: list[Fate]) -> None:
+    early = chain("early", (state(CtState.INVALID), DROP), base=hooked(Hook.PREROUTING, priority))
+    assert fates(led(early))[0] == expected
+
+
+def test_what_is_not_tracked_is_of_no_connection_and_its_answer_is_invalid() -> None:
+    found = led(
+        chain("raw", (Untrack(),), base=hooked(Hook.PREROUTING, -300)),
+        chain("in", (state(CtState.UNTRACKED), ACCEPT), (DROP,), base=hooked()),
+        chain("out", (state(CtState.INVALID), DROP), base=hooked(Hook.OUTPUT)),
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+def test_a_published_port_is_forwarded_with_the_containers_address_and_port() -> None:
+    to_container = (Named(field=Field.OUTPUT_INTERFACE, patterns=("docker0",)), port(80), ACCEPT)
+    found = led(
+        chain("nat", PUBLISHED, base=nat()),
+        chain("in", (DROP,), base=hooked()),
+        chain(
+            "forward", to_container, (state(CtState.ESTABLISHED), ACCEPT), base=hooked(Hook.FORWARD, policy=Ending.DROP)
+        ),
+        to_port=8080,
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+    (outcome,) = found.way_in
+    assert [(one.address, one.port) for one in outcome.redirections] == [("172.17.0.2", 80)]
+
+
+def test_the_first_translation_counts_and_no_other_chain_of_nat_is_asked() -> None:
+    found = led(chain("one", PUBLISHED, base=nat()), chain("two", (DROP,), base=nat(priority=0)), to_port=8080)
+    assert fates(found)[0] == [Fate.ACCEPTED]
+
+
+def test_without_forwarding_a_translated_packet_is_lost() -> None:
+    found = led(chain("nat", PUBLISHED, base=nat()), to_port=8080, forwards=False)
+    assert [(one.fate, one.detail) for one in found.way_in] == [(Fate.LOST, "this machine does not forward packets")]
+
+
+def test_a_dormant_table_and_one_of_the_other_family_are_not_asked() -> None:
+    drops = {"in": chain("in", (DROP,), base=hooked())}
+    tables = (
+        Table(backend=Backend.NFT, family=Family.IP6, name="six", chains=drops),
+        Table(backend=Backend.NFT, family=Family.INET, name="sleeps", chains=drops, dormant=True),
+    )
+    assert fates(journey(Ruleset(tables=tables), syn(), machine()))[0] == [Fate.ACCEPTED]
+
+
+@pytest.mark.parametrize(("device", "expected"), [("eth0", Fate.DROPPED), ("eth1", Fate.ACCEPTED)])
+def test_a_chain_of_one_device_is_asked_about_what_comes_in_by_that(device: str, expected: Fate) -> None:
+    rules = ruleset(
+        chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=(device,))), family=Family.NETDEV, name="early"
+    )
+    assert fates(journey(rules, syn(), machine()))[0] == [expected]

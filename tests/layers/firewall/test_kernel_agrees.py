@@ -1,0 +1,131 @@
+"""What is said of a ruleset is what the kernel does: rulesets by the hundred, a real packet each."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, assume, given, note, settings
+
+from pathprobe.lab import netns
+from pathprobe.layers import network
+from pathprobe.layers.firewall import iptables_save, nft_json
+from pathprobe.layers.firewall.cases import PROTOCOLS
+from pathprobe.layers.firewall.journey import Question, journey
+from pathprobe.layers.firewall.model import Backend, Family, Ruleset
+from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
+from pathprobe.layers.firewall.packet import exactly
+from pathprobe.layers.system import ThisMachine
+from tests.layers.firewall.kernel import ADDRESSES, INTERFACE, Kernel, Seen, Sent, built
+from tests.layers.firewall.rulesets import iptables_rulesets, nft_rulesets, packets
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def kernel(lab_host: None) -> Iterator[Kernel]:  # noqa: ARG001
+    with built() as kernel:
+        yield kernel
+
+
+@pytest.fixture(scope="module")
+def machine(kernel: Kernel) -> network.Network:  # noqa: ARG001
+    with netns.inside("server"):
+        return network.read(ThisMachine())
+
+
+def told(ruleset: Ruleset, sent: Sent, machine: network.Network) -> tuple[Outcome, Outcome | None]:
+    """The one outcome on the way in, and the one of the answer where there is one."""
+    question = Question(
+        version=sent.version,
+        protocol=PROTOCOLS[sent.protocol],
+        destination=int(ipaddress.ip_address(ADDRESSES[sent.version])),
+        port=sent.port,
+        interface=INTERFACE,
+        sources=exactly(int(ipaddress.ip_address(sent.source))),
+    )
+    found = journey(ruleset, question, machine)
+    (inwards,) = found.way_in
+    assert inwards.doubts == ()
+    outwards = found.way_out[0] if found.way_out else None
+    return inwards, outwards
+
+
+def agrees(outcome: Outcome, answer: Outcome | None, seen: Seen) -> None:
+    passed = seen.arrived or seen.onwards
+    assert (outcome.fate is Fate.ACCEPTED) == passed
+    assert (outcome.fate is Fate.REJECTED) == (seen.refused and not passed)
+    assert (answer is not None and answer.fate is Fate.ACCEPTED) == seen.answered
+
+
+def met(place: Place | None) -> tuple[str, str, str, int] | None:
+    """The rule that decided, as the kernel's counters name it."""
+    if place is None or place.rule is None or place.rule.handle is None:
+        return None
+    return (str(place.family), place.table, place.chain, place.rule.handle)
+
+
+WITHOUT_HASTE = settings(
+    deadline=None,
+    max_examples=150,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@WITHOUT_HASTE
+@given(ruleset=nft_rulesets(), sent=packets)
+def test_nft_rulesets_do_what_is_said_of_them(
+    kernel: Kernel, machine: network.Network, ruleset: str, sent: Sent
+) -> None:
+    try:
+        kernel.load(ruleset)
+    except netns.LabUnavailable as refused:
+        note(str(refused))
+        assume(False)
+    listing = kernel.listing()
+    seen = kernel.send(sent)
+    note(f"{seen}")
+    outcome, answer = told(nft_json.parse(listing), sent, machine)
+    note(f"{outcome}\n{answer}")
+    agrees(outcome, answer, seen)
+    for place in (outcome.decided, answer.decided if answer else None):
+        handle = met(place)
+        assert handle is None or handle in seen.hits
+
+
+@pytest.mark.parametrize("flavour", [Backend.IPTABLES_NFT, Backend.IPTABLES_LEGACY])
+@WITHOUT_HASTE
+@given(ruleset=iptables_rulesets(), sent=packets)
+def test_iptables_rulesets_do_what_is_said_of_them(
+    kernel: Kernel, machine: network.Network, flavour: Backend, ruleset: str, sent: Sent
+) -> None:
+    assume(sent.version == 4)
+    kernel.load("")
+    program = flavour.value.removeprefix("iptables-")
+    kernel.run(f"iptables-{program}-restore", text=ruleset)
+    try:
+        seen = kernel.send(sent)
+        saved = kernel.run(f"iptables-{program}-save", "-c")
+    finally:
+        if flavour is Backend.IPTABLES_LEGACY:
+            kernel.run("iptables-legacy-restore", text=EMPTY)
+    note(f"{seen}")
+    tables = iptables_save.parse(saved, backend=flavour, family=Family.IP)
+    outcome, answer = told(Ruleset(tables=tables), sent, machine)
+    note(f"{outcome}\n{answer}")
+    agrees(outcome, answer, seen)
+    for place in (outcome.decided, answer.decided if answer else None):
+        assert place is None or place.rule is None or place.rule.packets
+
+
+EMPTY = "".join(
+    f"*{table}\n{''.join(f':{chain} ACCEPT [0:0]{chr(10)}' for chain in chains)}COMMIT\n"
+    for table, chains in {
+        "raw": ("PREROUTING", "OUTPUT"),
+        "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+        "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+        "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    }.items()
+)
