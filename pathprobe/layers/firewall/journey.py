@@ -40,8 +40,8 @@ _TRACKING, _TRANSLATING_DESTINATION, _TRANSLATING_SOURCE = -200, -100, 100
 _TCP = 6
 _SYN, _SYN_ACK = 0x02, 0x12
 
-#: Ports that a client may have chosen for itself: everything that needs no privilege.
-CLIENT_PORTS: Ranges = ((1024, 65535),)
+#: From where systems take the ports of their own connections: Linux 32768 to 60999, others 49152 to 65535 (RFC 6335).
+CLIENT_PORTS: Ranges = ((32768, 65535),)
 
 EVERYBODY: dict[int, Ranges] = {4: ((0, (1 << 32) - 1),), 6: ((0, (1 << 128) - 1),)}
 

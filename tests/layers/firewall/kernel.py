@@ -98,7 +98,7 @@ class Seen:
 
 
 class Kernel:
-    """The three machines, for as long as the context of ``built`` lasts."""
+    """The three machines, for as long as the context of ``built`` lasts. ``source_port``: of the last packet."""
 
     def __init__(self, opened: ExitStack) -> None:
         for node in NODES:
@@ -123,7 +123,7 @@ class Kernel:
         self._outside = opened.enter_context(_tap("server", "outside", _MARKER_TYPE))
         self._inside = opened.enter_context(_tap("server", "inside", _MARKER_TYPE))
         self._inner = opened.enter_context(_tap("inner", "in", _MARKER_TYPE))
-        self._port = 20000
+        self.source_port = 40000
 
     def load(self, ruleset: str) -> None:
         """A ruleset in nft's own language in the place of all that was there."""
@@ -145,10 +145,10 @@ class Kernel:
     def send(self, sent: Sent) -> Seen:
         """What becomes of the packet; its source port is one that no packet had before."""
         before = self._counters()
-        self._port += 1
+        self.source_port += 1
         for receiver in self._receivers:
             _emptied(receiver)
-        self._asker.send(_frame(sent, self._port))
+        self._asker.send(_frame(sent, self.source_port))
         back = self._go_round()
         for receiver in self._receivers:
             for octets, peer in _emptied(receiver):
