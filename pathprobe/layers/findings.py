@@ -1,0 +1,39 @@
+"""How do several findings about one layer become its row?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pathprobe.core.layers import Evidence, Layer, LayerName, Status
+
+#: The worst first: what is broken, what nobody could tell, what may hurt.
+_WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was found. ``sentence``: without capital and full stop; empty where it only adds evidence."""
+
+    status: Status
+    sentence: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    why: str = ""
+    fix: tuple[str, ...] = ()
+
+
+def layer(name: LayerName, findings: Sequence[Finding]) -> Layer:
+    """The row: as bad as the worst finding, and what mends the worst comes first. Sentences stay in their order."""
+    ranked = sorted(findings, key=lambda one: _WORST_FIRST.index(one.status))
+    return Layer(
+        name=name,
+        status=ranked[0].status,
+        summary="; ".join(_once(one.sentence for one in findings)),
+        evidence=tuple(dict.fromkeys(seen for one in findings for seen in one.evidence)),
+        why=" ".join(_once(one.why for one in ranked)),
+        fix=_once(line for one in ranked for line in one.fix),
+    )
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))

@@ -1,0 +1,145 @@
+"""Would the kernel take the packet in, and route it on where it has to?
+
+rp_filter: fib_validate_source() with the larger of the values of "all" and the interface; 1 strict, 2 loose (RFC 3704).
+IPv6 has no such setting. Forwarding: ip_forward() asks the interface by which the packet came, ip6_forward() "all".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from pathprobe.core.layers import Evidence, Status
+from pathprobe.layers.findings import Finding
+from pathprobe.layers.kernel.counters import NETSTAT
+from pathprobe.layers.kernel.facts import Kernel, counted, name
+from pathprobe.layers.kernel.question import Question
+
+_STRICT, _LOOSE = 1, 2
+
+_REVERSE_PATH = (
+    "A strict reverse path filter drops a packet that comes in by another interface than the answer would leave by, "
+    "before any firewall rule of the input hook; nobody is told."
+)
+_NOT_ROUTED = "A packet for another address, a container's among them, is dropped where this machine does not forward."
+_LOCALNET = "A packet that is rewritten to 127.0.0.0/8 is dropped as a martian unless route_localnet allows it."
+_NO_IPV6 = "Without IPv6 the machine has no such address and answers nothing that is sent to one."
+
+
+def find(facts: Kernel, question: Question) -> Iterator[Finding]:
+    if question.version != 6:
+        yield from _reverse_path(facts, question)
+        yield from _localnet(facts, question)
+    if question.version == 6:
+        yield from _ipv6(facts, question)
+    if question.forwarded:
+        yield from _forwarding(facts, question)
+
+
+def strictness(facts: Kernel, interface: str) -> int:
+    """0 off, 1 strict, 2 loose."""
+    return max(facts.number(_filter(one)) or 0 for one in ("all", interface))
+
+
+def _filter(interface: str) -> str:
+    return f"net/ipv4/conf/{interface}/rp_filter"
+
+
+def _reverse_path(facts: Kernel, question: Question) -> Iterator[Finding]:
+    arrival, back = question.arrival, question.route_back
+    if arrival is not None and back is not None:
+        if arrival != back and strictness(facts, arrival) == _STRICT:
+            yield _asymmetric(facts, arrival, back)
+        return
+    strict = [one for one in facts.interfaces if one != "lo" and strictness(facts, one) == _STRICT]
+    if arrival is not None:
+        strict = [one for one in strict if one == arrival]
+    dropped = facts.tcp.get("IPReversePathFilter", 0)
+    several = len([one for one in facts.interfaces if one != "lo"]) > 1
+    if strict and dropped and several:
+        yield _filtered(facts, strict, dropped)
+
+
+def _asymmetric(facts: Kernel, arrival: str, back: str) -> Finding:
+    return Finding(
+        status=Status.FAIL,
+        sentence=f"the packet comes in by {arrival} and its answer would leave by {back}: "
+        f"{arrival}'s reverse path filter is strict and drops it",
+        evidence=(*facts.seen(_filter("all"), _filter(arrival)), *_filter_drops(facts)),
+        why=_REVERSE_PATH,
+        fix=(f"sysctl -w {name(_filter(arrival))}={_LOOSE}",),
+    )
+
+
+def _filtered(facts: Kernel, strict: list[str], dropped: int) -> Finding:
+    paths = [_filter(one) for one in strict]
+    return Finding(
+        status=Status.WARN,
+        sentence=f"the reverse path filter is strict on {', '.join(strict)} and dropped {dropped} packets so far",
+        evidence=(*facts.seen(_filter("all"), *paths), *_filter_drops(facts)),
+        why=_REVERSE_PATH,
+        fix=tuple(f"sysctl -w {name(path)}={_LOOSE}" for path in paths),
+    )
+
+
+def _filter_drops(facts: Kernel) -> tuple[Evidence, ...]:
+    dropped = facts.tcp.get("IPReversePathFilter")
+    return () if dropped is None else (counted(NETSTAT, IPReversePathFilter=dropped),)
+
+
+def _localnet(facts: Kernel, question: Question) -> Iterator[Finding]:
+    if question.lands_on is None or not ip_address(question.lands_on).is_loopback:
+        return
+    interfaces = (question.arrival,) if question.arrival else [one for one in facts.interfaces if one != "lo"]
+    paths = [f"net/ipv4/conf/{one}/route_localnet" for one in ("all", *interfaces)]
+    told = [facts.number(one) for one in paths]
+    # One interface that allows it may be the one.
+    if any(told) or None in told:
+        return
+    yield Finding(
+        status=Status.FAIL,
+        sentence=f"a rule sends the packet to {question.lands_on}, which the kernel does not let in from outside",
+        evidence=facts.seen(*paths),
+        why=_LOCALNET,
+        fix=(f"sysctl -w {name(paths[-1] if question.arrival else paths[0])}=1",),
+    )
+
+
+def _ipv6(facts: Kernel, question: Question) -> Iterator[Finding]:
+    paths = {one: f"net/ipv6/conf/{one}/disable_ipv6" for one in facts.interfaces if one != "lo"}
+    asked = {one: path for one, path in paths.items() if question.arrival in (None, one)}
+    if not any(path.startswith("net/ipv6/") for path in facts.settings):
+        yield Finding(
+            status=Status.FAIL, sentence="this kernel has no IPv6 (ipv6.disable=1, or not built in)", why=_NO_IPV6
+        )
+    elif asked and all(facts.number(path) == 1 for path in asked.values()):
+        yield Finding(
+            status=Status.FAIL,
+            sentence=f"IPv6 is switched off on {', '.join(asked)}",
+            evidence=facts.seen(*asked.values()),
+            why=_NO_IPV6,
+            fix=tuple(f"sysctl -w {name(path)}=0" for path in asked.values()),
+        )
+
+
+def _forwarding(facts: Kernel, question: Question) -> Iterator[Finding]:
+    switch = "net/ipv6/conf/all/forwarding" if question.version == 6 else "net/ipv4/ip_forward"
+    asked = switch
+    if question.version != 6 and question.arrival is not None:
+        own = f"net/ipv4/conf/{question.arrival}/forwarding"
+        asked = own if own in facts.settings else switch
+    value = facts.number(asked)
+    if value == 0:
+        what = f"IPv{question.version or 4}" + (f" from {question.arrival}" if asked != switch else "")
+        yield Finding(
+            status=Status.FAIL,
+            sentence=f"the packet is to be forwarded, and this machine does not forward {what}",
+            evidence=facts.seen(*dict.fromkeys((switch, asked))),
+            why=_NOT_ROUTED,
+            fix=(f"sysctl -w {name(asked)}=1", f"echo '{name(asked)} = 1' > /etc/sysctl.d/90-forwarding.conf"),
+        )
+    elif value is None:
+        sentence = f"whether this machine forwards IPv{question.version or 4} could not be read"
+        yield Finding(status=Status.UNKNOWN, sentence=sentence, fix=(f"sysctl {name(asked)}",))
+    else:
+        yield Finding(status=Status.PASS, evidence=facts.seen(asked))

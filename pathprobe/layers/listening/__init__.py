@@ -1,0 +1,10 @@
+"""Layer 1: who listens on the port, and can those who come from outside reach it?
+
+``read(system, port, protocol) -> Sockets`` asks the machine, ``judge(facts, ...) -> Layer`` is pure.
+"""
+
+from pathprobe.layers.listening.facts import Sockets
+from pathprobe.layers.listening.judge import judge
+from pathprobe.layers.listening.reader import read
+
+__all__ = ["Sockets", "judge", "read"]

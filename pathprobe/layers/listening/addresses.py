@@ -1,0 +1,45 @@
+"""Which addresses has this machine, and is one that a socket is bound to among them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from pathprobe.layers.listening.facts import HostAddress
+from pathprobe.layers.system import Said, System, Unread
+
+#: What ``ip route get`` says of destinations that are taken in though no interface has them (rtnetlink.h, RTN_*).
+_TAKEN_IN = ("local", "broadcast", "multicast")
+
+
+def read(system: System) -> tuple[HostAddress, ...] | Unread:
+    said = system.run("ip", "-o", "address", "show")
+    if isinstance(said, Unread):
+        return said
+    return parse(said.out) if said.worked else Unread(reason=f"ip address: {said.error.strip()}")
+
+
+def parse(text: str) -> tuple[HostAddress, ...]:
+    """``2: eth0    inet 10.0.0.5/24 brd 10.0.0.255 scope global eth0``; a peer's link has ``inet HERE peer THERE``."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > 3 and words[2] in ("inet", "inet6"):
+            interface = words[1].partition("@")[0].removesuffix(":")
+            found.append(HostAddress(interface=interface, address=words[3].partition("/")[0]))
+    return tuple(found)
+
+
+def foreign(system: System, bound: Iterable[str], known: Iterable[HostAddress]) -> frozenset[str]:
+    """Those of the bound addresses that are not this machine's (any more)."""
+    own = {one.address for one in known}
+    return frozenset(one for one in set(bound) - own if _is_foreign(system, one))
+
+
+def _is_foreign(system: System, address: str) -> bool:
+    parsed = ip_address(address)
+    if parsed.is_unspecified or parsed.is_loopback or parsed.is_multicast:
+        return False
+    # Routes make whole networks local too (``ip route add local 10.1.0.0/16 dev lo``).
+    said = system.run("ip", "-o", "route", "get", address)
+    return isinstance(said, Said) and said.out.split()[:1] not in [[word] for word in _TAKEN_IN]

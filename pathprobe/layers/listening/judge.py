@@ -1,0 +1,80 @@
+"""Is the port served, where strangers can reach it, by a process that is well?
+
+Pure: facts in, one row out. What is looked at, in this order: is the packet handed on before any socket is asked; does
+anything serve the port; on which addresses; is it who should; is it alive; has it room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pathprobe.core.layers import Evidence, Layer, LayerName, Status
+from pathprobe.layers.findings import Finding, layer
+from pathprobe.layers.listening import holders, nothing, placing, queues
+from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
+from pathprobe.layers.listening.wording import endpoints, holder
+
+
+def judge(
+    facts: Sockets,
+    *,
+    expected: str | None = None,
+    forwarded_to: str | None = None,
+    address: str | None = None,
+    version: int | None = None,
+) -> Layer:
+    """The row of layer 1.
+
+    ``expected``: the program (or unit, or container) that should serve the port. ``forwarded_to``: "172.17.0.2:80",
+    where the firewall's rules send the packet on before a socket is looked for. ``address``: the address of this
+    machine that clients use; ``version``: 4 or 6, the family that they use. None: any.
+    """
+    if forwarded_to is not None:
+        found = [_handed_on(facts, forwarded_to)]
+    elif facts.serving:
+        used = _used(facts, address, version)
+        found = [
+            placing.find(facts, used, address=address, version=version),
+            *holders.find(used, expected),
+            *queues.find(used),
+            Finding(status=Status.PASS, evidence=tuple(_seen(used))),
+        ]
+    else:
+        found = nothing.find(facts, expected)
+    found.append(Finding(status=Status.PASS, evidence=tuple(_not_seen(facts))))
+    return layer(LayerName.LISTENING, found)
+
+
+def _used(facts: Sockets, address: str | None, version: int | None) -> Sockets:
+    """Without the sockets that such clients never meet; all of them where none is met."""
+    met = tuple(one for one in facts.serving if placing.meets(one, address, version) is not False)
+    return replace(facts, sockets=met or facts.serving)
+
+
+def _handed_on(facts: Sockets, forwarded_to: str) -> Finding:
+    told = f"{facts.protocol.upper()} port {facts.port} is handed on to {forwarded_to} before any socket is asked"
+    if facts.serving:
+        who = holder(facts.serving, sees_all=facts.sees_all)
+        told += f", so that {who} on {endpoints(facts.serving)} gets only what comes from this machine itself"
+    return Finding(status=Status.PASS, sentence=told, evidence=tuple(_seen(facts)))
+
+
+def _seen(facts: Sockets) -> Iterable[Evidence]:
+    """The sockets' lines, then the processes'."""
+    yield from (one.seen for one in facts.sockets)
+    yield from (one.seen for one in facts.activations)
+    yield from _commands(facts.sockets)
+
+
+def _commands(sockets: Iterable[Socket]) -> Iterable[Evidence]:
+    for process in processes_of(sockets):
+        if process.command:
+            yield Evidence(source=f"/proc/{process.pid}/cmdline", ref=f"pid {process.pid}", text=process.command)
+
+
+def _not_seen(facts: Sockets) -> Iterable[Evidence]:
+    for what in facts.unseen:
+        yield Evidence(source="not seen", text=what)
+    if not facts.sees_all and not all(one.pids for one in facts.sockets):
+        yield Evidence(source="not seen", text="the processes of other users (run as root to see whose a socket is)")

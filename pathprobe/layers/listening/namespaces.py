@@ -1,0 +1,118 @@
+"""Who serves this port in another network namespace, and what is that one called?
+
+/proc/PID/ns/net points to ``net:[INODE]``, the same for all that share it, and /proc/PID/net/tcp lists what is open in
+there. A name is a mount of such an inode on a file (ip-netns(8); container engines do the same): /proc/self/mountinfo
+has it. A named one without a process has no /proc/PID; ``ss -N NAME`` looks into it, which only root may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from pathprobe.layers.listening import proc_net, ss
+from pathprobe.layers.listening.facts import Elsewhere, Socket
+from pathprobe.layers.system import Said, System, Unread
+
+MOUNTS = "/proc/self/mountinfo"
+
+#: Where ip(8) keeps names, and so where ``ss -N`` looks.
+_NAMED_BY_IP = ("/run/netns", "/var/run/netns")
+
+#: Columns of mountinfo: root within the file system, and where it is mounted.
+_ROOT, _MOUNTED = 3, 4
+
+
+def read(system: System, port: int, protocol: str) -> tuple[tuple[Elsewhere, ...], tuple[str, ...]]:
+    """What serves the port elsewhere, and in words what could not be looked at."""
+    own = system.link("/proc/self/ns/net")
+    members, hidden = _members(system)
+    mounts = system.read(MOUNTS)
+    names = parse_mounts("" if isinstance(mounts, Unread) else mounts)
+    found: list[Elsewhere] = []
+    for namespace in sorted(members.keys() - {own}):
+        path = names.get(namespace)
+        sockets = _serving(system, members[namespace], port, protocol)
+        found += [Elsewhere(socket=socket, namespace=_name(path), path=path) for socket in sockets]
+    for namespace in sorted(names.keys() - members.keys() - {own}):
+        found += _in_empty(system, names[namespace], port, protocol)
+    unseen = (f"the network namespaces of {hidden} processes of other users",) if hidden else ()
+    return tuple(found), unseen
+
+
+def _members(system: System) -> tuple[Mapping[str, list[int]], int]:
+    """Namespace -> its processes, and of how many processes that could not be seen."""
+    members: dict[str, list[int]] = {}
+    hidden = 0
+    entries = system.names("/proc")
+    for entry in () if isinstance(entries, Unread) else entries:
+        if entry.isdecimal():
+            namespace = system.link(f"/proc/{entry}/ns/net")
+            if isinstance(namespace, Unread):
+                hidden += not namespace.is_missing
+            else:
+                members.setdefault(namespace, []).append(int(entry))
+    return members, hidden
+
+
+def parse_mounts(text: str) -> Mapping[str, str]:
+    """``net:[INODE]`` -> the file that stands for it; of several the one that ip(8) made."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) > _MOUNTED and words[_ROOT].startswith("net:["):
+            earlier = found.get(words[_ROOT], "")
+            if not earlier.startswith(_NAMED_BY_IP):
+                found[words[_ROOT]] = words[_MOUNTED]
+    return found
+
+
+def _name(path: str | None) -> str | None:
+    return PurePosixPath(path).name if path else None
+
+
+def _serving(system: System, members: Sequence[int], port: int, protocol: str) -> Iterator[Socket]:
+    """In the namespace of these processes, with those of them that hold each socket."""
+    sockets = next((found for pid in members if (found := _listed(system, pid, port, protocol)) is not None), [])
+    for socket in sockets:
+        yield replace(socket, pids=tuple(pid for pid in members if _holds(system, pid, socket.inode)))
+
+
+def _listed(system: System, pid: int, port: int, protocol: str) -> list[Socket] | None:
+    """None where the process ended meanwhile."""
+    found: list[Socket] = []
+    for version in (4, 6):
+        path = f"/proc/{pid}/net/{proc_net.FILES[protocol, version]}"
+        text = system.read(path)
+        if isinstance(text, Unread):
+            if version == 4:
+                return None
+            continue  # a kernel without IPv6
+        found += proc_net.parse(text, protocol=protocol, version=version, port=port, source=path)
+    return [one for one in found if one.serves]
+
+
+def _holds(system: System, pid: int, inode: int) -> bool:
+    files = system.names(f"/proc/{pid}/fd")
+    wanted = f"socket:[{inode}]"
+    return not isinstance(files, Unread) and any(system.link(f"/proc/{pid}/fd/{one}") == wanted for one in files)
+
+
+def _in_empty(system: System, path: str, port: int, protocol: str) -> Iterator[Elsewhere]:
+    name = PurePosixPath(path).name
+    if str(PurePosixPath(path).parent) not in _NAMED_BY_IP:
+        return
+    for version in (4, 6):
+        command = ("ss", "-N", name, *ss_options(version, f"sport = :{port}"))
+        said = system.run(*command)
+        if isinstance(said, Said) and said.worked:
+            for socket in ss.parse(said.out, version=version, source=" ".join(command)):
+                if socket.serves and socket.protocol == protocol:
+                    yield Elsewhere(socket=socket, namespace=name, path=path)
+
+
+def ss_options(version: int, selection: str = "", *, all_states: bool = False) -> tuple[str, ...]:
+    """-p processes, -e inode, user, IPV6_V6ONLY and control group, -m memory and drops; the filter is one word."""
+    which = "-a" if all_states else "-l"
+    return (f"-{version}", which, "-t", "-u", "-n", "-p", "-e", "-m", *([selection] if selection else []))

@@ -1,0 +1,172 @@
+"""What does this machine say of the sockets on a port?
+
+ss where it is installed, else /proc/net and psutil. Cheap questions come first: only where nothing serves the port is
+it asked what else has to do with it (other states, other protocol, other namespaces, failed units).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pathprobe.layers.kernel.counters import NETSTAT, tcp_extensions
+from pathprobe.layers.listening import addresses, namespaces, proc_net, ss, systemd
+from pathprobe.layers.listening.cgroup import Container, Home, belongs
+from pathprobe.layers.listening.containers import named
+from pathprobe.layers.listening.facts import Activation, HostAddress, Process, Socket, Sockets
+from pathprobe.layers.listening.processes import Processes, ThisMachinesProcesses
+from pathprobe.layers.system import Said, System, Unread
+
+#: Bit of CAP_SYS_PTRACE, without which the files of other users' processes are not to be seen (capabilities(7)).
+_PTRACE = 19
+
+_COUNTERS = ("ListenOverflows", "ListenDrops")
+
+
+def read(
+    system: System, port: int, protocol: str, *, expected: str | None = None, processes: Processes | None = None
+) -> Sockets:
+    """The sockets on ``port`` of ``protocol`` ("tcp", "udp") in this network namespace, and who holds them.
+
+    ``expected``: a program whose sockets on other ports are looked for too, should nothing serve this one.
+    ``processes``: where processes are asked for; the live ones by default, so give one beside a recorded machine.
+    """
+    return _Reading(system=system, processes=processes or ThisMachinesProcesses()).sockets(port, protocol, expected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """One look at a port; nobody is asked about the same process or container twice."""
+
+    system: System
+    processes: Processes
+    known: dict[int, Process | None] = field(default_factory=dict)
+    homes: dict[str, Home | None] = field(default_factory=dict)
+
+    def sockets(self, port: int, protocol: str, expected: str | None) -> Sockets:
+        both, unseen = self._on(port)
+        own = tuple(one for one in both if one.protocol == protocol)
+        facts = Sockets(
+            port=port,
+            protocol=protocol,
+            sockets=own,
+            across=tuple(one for one in both if one.protocol != protocol and one.serves),
+            sees_all=self._sees_all(),
+            counters=self._counters(),
+            unseen=unseen,
+        )
+        return self._placed(facts) if facts.serving else self._where_nothing_serves(facts, expected)
+
+    def _placed(self, facts: Sockets) -> Sockets:
+        """On which addresses of this machine they serve, and whether systemd only keeps the place."""
+        known, unseen = self._addresses()
+        activations, more = self._activations(facts)
+        bound = {one.address for one in facts.serving}
+        return replace(
+            facts,
+            addresses=known,
+            foreign=addresses.foreign(self.system, bound, known) if known else frozenset(),
+            activations=activations,
+            unseen=(*facts.unseen, *unseen, *more),
+        )
+
+    def _where_nothing_serves(self, facts: Sockets, expected: str | None) -> Sockets:
+        others, _ = self._on(facts.port, all_states=True)
+        elsewhere, unseen = namespaces.read(self.system, facts.port, facts.protocol)
+        kin = self._kin(facts.protocol, expected) if expected else ()
+        return replace(
+            facts,
+            sockets=tuple(one for one in others if one.protocol == facts.protocol),
+            elsewhere=tuple(replace(one, socket=self._with_processes(one.socket)) for one in elsewhere),
+            kin=kin,
+            failed=systemd.read_failed(self.system),
+            unseen=(*facts.unseen, *unseen),
+        )
+
+    def _on(self, port: int, *, all_states: bool = False) -> tuple[tuple[Socket, ...], tuple[str, ...]]:
+        sockets, unseen = self._listed(port, all_states=all_states)
+        return tuple(map(self._with_processes, sockets)), unseen
+
+    def _listed(self, port: int | None, *, all_states: bool = False) -> tuple[tuple[Socket, ...], tuple[str, ...]]:
+        """Of both protocols; without ``all_states`` those that serve."""
+        found: list[Socket] = []
+        selection = "" if port is None else f"sport = :{port}"
+        for version in (4, 6):
+            command = ("ss", *namespaces.ss_options(version, selection, all_states=all_states))
+            said = self.system.run(*command)
+            if not (isinstance(said, Said) and said.worked):
+                reason = said.reason if isinstance(said, Unread) else f"ss: {said.error.strip()}"
+                return self._from_proc(port, all_states=all_states), (f"backlogs and IPv6-only sockets ({reason})",)
+            found += ss.parse(said.out, version=version, source=" ".join(command))
+        return tuple(found), ()
+
+    def _from_proc(self, port: int | None, *, all_states: bool) -> tuple[Socket, ...]:
+        found: list[Socket] = []
+        for (protocol, version), name in proc_net.FILES.items():
+            path = f"/proc/net/{name}"
+            text = self.system.read(path)
+            if not isinstance(text, Unread):
+                rows = proc_net.parse(text, protocol=protocol, version=version, port=port, source=path)
+                found += [one for one in rows if all_states or one.serves]
+        owners = {protocol: self.processes.owners(protocol) for protocol in {one.protocol for one in found}}
+        return tuple(_owned(one, owners[one.protocol]) for one in found)
+
+    def _with_processes(self, socket: Socket) -> Socket:
+        known = tuple(one for one in map(self._process, socket.pids) if one)
+        return replace(socket, processes=known, user=None if socket.uid is None else self.processes.user(socket.uid))
+
+    def _process(self, pid: int) -> Process | None:
+        if pid not in self.known:
+            found = self.processes.process(pid)
+            self.known[pid] = replace(found, home=self._home(pid)) if found else None
+        return self.known[pid]
+
+    def _home(self, pid: int) -> Home | None:
+        text = self.system.read(f"/proc/{pid}/cgroup")
+        if isinstance(text, Unread):
+            return None
+        if text not in self.homes:
+            home = belongs(text)
+            self.homes[text] = named(self.system, home) if isinstance(home, Container) else home
+        return self.homes[text]
+
+    def _kin(self, protocol: str, expected: str) -> tuple[Socket, ...]:
+        sockets, _ = self._listed(None)
+        known = map(self._with_processes, (one for one in sockets if one.protocol == protocol))
+        return tuple(one for one in known if any(_is_called(process, expected) for process in one.processes))
+
+    def _addresses(self) -> tuple[tuple[HostAddress, ...], Iterable[str]]:
+        found = addresses.read(self.system)
+        return ((), (f"this machine's addresses ({found.reason})",)) if isinstance(found, Unread) else (found, ())
+
+    def _activations(self, facts: Sockets) -> tuple[tuple[Activation, ...], Iterable[str]]:
+        if not any(process.name == "systemd" for one in facts.serving for process in one.processes):
+            return (), ()
+        found = systemd.read_activations(self.system, facts.port)
+        return ((), (f"systemd's sockets ({found.reason})",)) if isinstance(found, Unread) else (found, ())
+
+    def _counters(self) -> tuple[tuple[str, int], ...]:
+        text = self.system.read(NETSTAT)
+        counted: Mapping[str, int] = {} if isinstance(text, Unread) else tcp_extensions(text)
+        return tuple((name, counted[name]) for name in _COUNTERS if name in counted)
+
+    def _sees_all(self) -> bool:
+        text = self.system.read("/proc/self/status")
+        return not isinstance(text, Unread) and may_trace(text)
+
+
+def may_trace(status: str) -> bool:
+    """Does ``CapEff`` of a /proc/PID/status hold CAP_SYS_PTRACE?"""
+    digits = next((line.split()[-1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    try:
+        return bool(int(digits, 16) >> _PTRACE & 1)
+    except ValueError:
+        return False
+
+
+def _owned(socket: Socket, owners: Mapping[tuple[str, int], frozenset[int]]) -> Socket:
+    return replace(socket, pids=tuple(sorted(owners.get((socket.address, socket.port), ()))))
+
+
+def _is_called(process: Process, expected: str) -> bool:
+    return process.name == expected

@@ -1,0 +1,170 @@
+"""Where is a server told which address to listen on, and what does one write there?
+
+By the name of its program, or by a word of its command line where an interpreter runs it. What a table here does not
+know is told in general terms. Sources: each server's own manual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from shlex import quote
+
+from pathprobe.layers.listening.cgroup import Container, Home, Unit
+from pathprobe.layers.listening.facts import Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """``line``: what to write, {port} filled in; ``where``: the file or folder, empty where it is the command line.
+
+    ``check``: a command that says whether the new configuration is sound.
+    """
+
+    line: str
+    where: str = ""
+    check: str = ""
+
+
+_NGINX = Setting(line="listen {port};", where="/etc/nginx", check="nginx -t")
+_APACHE = "Listen {port}"
+_MYSQL = "bind-address = 0.0.0.0"
+_REDIS = "bind * -::*"
+_POSTGRES = "listen_addresses = '*'"
+_HOST_OPTION = "--host 0.0.0.0"
+_PUBLISHED = Setting(line="publish with -p {port}:{inner} instead of -p 127.0.0.1:{port}:{inner}")
+
+#: Names of programs.
+_PROGRAMS = {
+    "nginx": _NGINX,
+    "openresty": Setting(line="listen {port};", where="/usr/local/openresty/nginx/conf"),
+    "apache2": Setting(line=_APACHE, where="/etc/apache2", check="apachectl configtest"),
+    "httpd": Setting(line=_APACHE, where="/etc/httpd", check="apachectl configtest"),
+    "haproxy": Setting(line="bind :{port}", where="/etc/haproxy", check="haproxy -c -f /etc/haproxy/haproxy.cfg"),
+    "caddy": Setting(line="bind 0.0.0.0 [::]", where="/etc/caddy"),
+    "lighttpd": Setting(line='server.bind = "0.0.0.0"', where="/etc/lighttpd"),
+    "envoy": Setting(line="socket_address: {{ address: 0.0.0.0, port_value: {port} }}", where="/etc/envoy"),
+    "traefik": Setting(line='address: ":{port}"', where="/etc/traefik"),
+    "postgres": Setting(line=_POSTGRES, where="/etc/postgresql /var/lib/pgsql"),
+    "redis-server": Setting(line=_REDIS, where="/etc/redis"),
+    "valkey-server": Setting(line=_REDIS, where="/etc/valkey"),
+    "mysqld": Setting(line=_MYSQL, where="/etc/my.cnf /etc/my.cnf.d /etc/mysql"),
+    "mariadbd": Setting(line=_MYSQL, where="/etc/my.cnf /etc/my.cnf.d /etc/mysql"),
+    "mongod": Setting(line="bindIp: 0.0.0.0", where="/etc/mongod.conf"),
+    "memcached": Setting(line="-l 0.0.0.0", where="/etc/memcached.conf /etc/sysconfig/memcached"),
+    "influxd": Setting(line='bind-address = ":{port}"', where="/etc/influxdb"),
+    "clickhouse-server": Setting(line="<listen_host>::</listen_host>", where="/etc/clickhouse-server"),
+    "beam.smp": Setting(line="listeners.tcp.default = 0.0.0.0:{port}", where="/etc/rabbitmq"),
+    "mosquitto": Setting(line="listener {port} 0.0.0.0", where="/etc/mosquitto"),
+    "etcd": Setting(line="--listen-client-urls=http://0.0.0.0:{port}", where="/etc/default/etcd /etc/etcd"),
+    "prometheus": Setting(line="--web.listen-address=:{port}", where="/etc/default/prometheus"),
+    "grafana": Setting(line="http_addr = 0.0.0.0", where="/etc/grafana"),
+    "grafana-server": Setting(line="http_addr = 0.0.0.0", where="/etc/grafana"),
+    "ollama": Setting(line="OLLAMA_HOST=0.0.0.0:{port}", where="/etc/systemd/system/ollama.service"),
+    "named": Setting(line="listen-on {{ any; }};", where="/etc/bind /etc/named.conf", check="named-checkconf"),
+    "unbound": Setting(line="interface: 0.0.0.0", where="/etc/unbound", check="unbound-checkconf"),
+    "dnsmasq": Setting(line="listen-address=0.0.0.0", where="/etc/dnsmasq.conf /etc/dnsmasq.d", check="dnsmasq --test"),
+    "systemd-resolved": Setting(line="DNSStubListenerExtra=0.0.0.0", where="/etc/systemd/resolved.conf"),
+    "chronyd": Setting(line="bindaddress 0.0.0.0", where="/etc/chrony /etc/chrony.conf"),
+    "snmpd": Setting(line="agentaddress udp:{port}", where="/etc/snmp"),
+    "rsyslogd": Setting(line='input(type="imudp" port="{port}")', where="/etc/rsyslog.conf /etc/rsyslog.d"),
+    "cupsd": Setting(line="Port {port}", where="/etc/cups"),
+    "exim4": Setting(line="dc_local_interfaces=''", where="/etc/exim4"),
+    "master": Setting(line="inet_interfaces = all", where="/etc/postfix/main.cf", check="postfix check"),
+    "dovecot": Setting(line="listen = *, ::", where="/etc/dovecot"),
+    "vsftpd": Setting(line="listen_address=0.0.0.0", where="/etc/vsftpd.conf /etc/vsftpd"),
+    "smbd": Setting(line="bind interfaces only = no", where="/etc/samba", check="testparm -s"),
+    "docker-proxy": _PUBLISHED,
+    "rootlessport": _PUBLISHED,
+    "conmon": _PUBLISHED,
+    "kubectl": Setting(line="kubectl port-forward --address 0.0.0.0"),
+    "ssh": Setting(line="ssh -L 0.0.0.0:{port}:HOST:HOSTPORT instead of ssh -L {port}:HOST:HOSTPORT"),
+    "php": Setting(line="php -S 0.0.0.0:{port}"),
+    "node": Setting(line="server.listen({port}, '0.0.0.0')"),
+}
+
+#: Words of command lines, where the program's own name says little: found at the end of a word's path.
+_WORDS = {
+    "gunicorn": Setting(line="--bind 0.0.0.0:{port}"),
+    "uvicorn": Setting(line=_HOST_OPTION),
+    "hypercorn": Setting(line="--bind 0.0.0.0:{port}"),
+    "flask": Setting(line=_HOST_OPTION),
+    "runserver": Setting(line="runserver 0.0.0.0:{port}"),
+    "http.server": Setting(line="--bind 0.0.0.0"),
+    "jupyter-lab": Setting(line="--ip=0.0.0.0"),
+    "jupyter-notebook": Setting(line="--ip=0.0.0.0"),
+    "streamlit": Setting(line="--server.address=0.0.0.0"),
+    "vite": Setting(line=_HOST_OPTION),
+    "puma": Setting(line="--bind tcp://0.0.0.0:{port}"),
+    "rails": Setting(line="--binding 0.0.0.0"),
+    "webpack-dev-server": Setting(line=_HOST_OPTION),
+    "org.elasticsearch.bootstrap.Elasticsearch": Setting(line="network.host: 0.0.0.0", where="/etc/elasticsearch"),
+    "org.elasticsearch.server": Setting(line="network.host: 0.0.0.0", where="/etc/elasticsearch"),
+    "org.opensearch.bootstrap.OpenSearch": Setting(line="network.host: 0.0.0.0", where="/etc/opensearch"),
+    "kafka.Kafka": Setting(line="listeners=PLAINTEXT://0.0.0.0:{port}", where="/etc/kafka /opt/kafka/config"),
+    "org.apache.catalina.startup.Bootstrap": Setting(
+        line='<Connector port="{port}" address="0.0.0.0" .../>', where="/etc/tomcat /opt/tomcat/conf"
+    ),
+    "jenkins.war": Setting(line="--httpListenAddress=0.0.0.0", where="/etc/default/jenkins"),
+}
+
+_SSHD = Setting(line="ListenAddress 0.0.0.0", where="/etc/ssh", check="sshd -t")
+#: A listener of sshd on any other port is somebody's ``ssh -R``.
+_REMOTE_FORWARD = Setting(line="GatewayPorts clientspecified", where="/etc/ssh/sshd_config", check="sshd -t")
+_SSH_PORT = 22
+
+
+def setting(process: Process, port: int) -> Setting | None:
+    """None: no table knows it."""
+    if process.name == "sshd":
+        return _REMOTE_FORWARD if process.command.startswith("sshd: ") and port != _SSH_PORT else _SSHD
+    words = (word.rpartition("/")[2] for word in process.command.split())
+    return _PROGRAMS.get(process.name) or next((_WORDS[word] for word in words if word in _WORDS), None)
+
+
+def option(process: Process, name: str) -> str | None:
+    """The word after ``name`` on the command line."""
+    words = process.command.split()
+    return words[words.index(name) + 1] if name in words[:-1] else None
+
+
+def published(process: Process) -> str | None:
+    """``172.17.0.2:80``, for which docker-proxy stands in (its -container-ip and -container-port)."""
+    address, port = option(process, "-container-ip"), option(process, "-container-port")
+    return f"{address}:{port}" if process.name == "docker-proxy" and address and port else None
+
+
+def steps_out_of(address: str, process: Process, port: int) -> tuple[str, ...]:
+    """Lines to copy that have the process listen on more than ``address``: look, write, check and restart.
+
+    What is no command stands as a shell comment.
+    """
+    known = setting(process, port)
+    if known is None:
+        start = f"# make {process.name} listen on 0.0.0.0:{port} instead of {address}:{port}"
+        return f"{start}: {process.command}" if process.command else start, *again(process.home)
+    line = known.line.format(port=port, inner=option(process, "-container-port") or "CONTAINER_PORT")
+    if not known.where:
+        return f"# {process.name}: {line}", *again(process.home)
+    check = (known.check,) if known.check else ()
+    return (
+        f"grep -rnF {address} {known.where}",
+        f"# write instead: {line}",
+        *check,
+        *again(process.home),
+    )
+
+
+def again(home: Home | None) -> tuple[str, ...]:
+    """The command that restarts what runs the process; none where nobody is known to.
+
+    A reload would not do: the new socket overlaps the old one, which servers close last ("Address already in use").
+    """
+    match home:
+        case Unit(name=name, user=None) if name.endswith(".service"):
+            return (f"systemctl restart {quote(name)}",)
+        case Unit(name=name) if name.endswith(".service"):
+            return (f"systemctl --user restart {quote(name)}",)
+        case Container(engine="docker" | "podman") as container:
+            return (f"{container.engine} restart {quote(container.short)}",)
+        case _:
+            return ()
