@@ -1,0 +1,1 @@
+"""ufw, through what it writes: /etc/ufw."""
