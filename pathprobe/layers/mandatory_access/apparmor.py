@@ -57,7 +57,7 @@ def denials_of(text: str, port: int, protocol: str, *, is_privileged: bool) -> t
     """
     found = [
         denial
-        for line in text.splitlines()
+        for line in text.split("\n")
         if "apparmor=" in line
         and (denial := parse(line)) is not None
         and _may_be_of(denial, line, port, protocol, is_privileged)
@@ -84,7 +84,7 @@ def parse_confinement(text: str) -> tuple[str, str]:
 
 def parse_profiles(text: str) -> tuple[tuple[str, str], ...]:
     """/sys/kernel/security/apparmor/profiles: each profile and its mode."""
-    return tuple(parse_confinement(line) for line in text.splitlines() if line.strip())
+    return tuple(parse_confinement(line) for line in text.split("\n") if line.strip())
 
 
 def profile_file(profile: str, names: Iterable[str]) -> str | None:

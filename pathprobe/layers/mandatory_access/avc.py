@@ -77,7 +77,7 @@ def _port(permissions: tuple[str, ...], fields: dict[str, str]) -> int | None:
 
 def denials_of(text: str, port: int, protocol: str) -> tuple[AvcDenial, ...]:
     """Those of a port in a log, the latest first; those without a time come last, in the log's own order."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     found = [denial for line in lines if "avc:" in line and (denial := parse(line)) is not None]
     ours = [denial for denial in found if (denial.port, denial.protocol) == (port, protocol)]
     programs = _programs(lines, {denial.event for denial in ours if denial.event})

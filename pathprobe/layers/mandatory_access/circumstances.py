@@ -25,8 +25,9 @@ class Circumstances:
 
     def is_history(self, time: float | None) -> bool:
         """It was before the service began to listen, and did not keep it from that."""
-        known = self.listening and self.listening_since is not None and time is not None
-        return known and time < self.listening_since  # type: ignore[operator]
+        if not self.listening or self.listening_since is None or time is None:
+            return False
+        return time < self.listening_since
 
     def ago(self, time: float | None) -> str:
         """How long ago that was: ``5 min ago``."""

@@ -40,8 +40,13 @@ def judge(
 
 def _access_controls(facts: Facts, known: Circumstances) -> list[Layer]:
     """A machine has one of the two, as a rule; the other, which is off, is no news then."""
-    selinux_off = facts.modes.present is Mode.DISABLED
-    if selinux_off and not facts.apparmor.enabled and facts.modes.configured in (None, Mode.DISABLED):
+    modes, apparmor_on = facts.modes, facts.apparmor.enabled
+    selinux_off = modes.present is Mode.DISABLED
+    if selinux_off and not apparmor_on and modes.configured in (None, Mode.DISABLED):
         return [layer(Status.PASS, "Not enabled: neither SELinux nor AppArmor.")]
-    parts = [judge_selinux.judge(facts, known)] if not selinux_off or not facts.apparmor.enabled else []
-    return [*parts, judge_apparmor.judge(facts, known)] if facts.apparmor.enabled else parts
+    parts = []
+    if not (selinux_off and apparmor_on):
+        parts.append(judge_selinux.judge(facts, known))
+    if apparmor_on:
+        parts.append(judge_apparmor.judge(facts, known))
+    return parts

@@ -28,9 +28,7 @@ _DOING = {
 
 
 def judge(facts: Facts, known: Circumstances) -> Layer:
-    """AppArmor's share of layer 3."""
-    if not facts.apparmor.enabled:
-        return layer(Status.PASS, "AppArmor is not enabled.")
+    """AppArmor's share of layer 3, on a machine where it is on."""
     found = _judge_denials(facts, known) or _judge_silence(facts, known)
     evidence = [
         Evidence(source=facts.log.source, ref=f"audit({one.event})" if one.event else "", text=one.text)
@@ -41,7 +39,8 @@ def judge(facts: Facts, known: Circumstances) -> Layer:
 
 
 def _judge_denials(facts: Facts, known: Circumstances) -> Layer | None:
-    denials = [one for one in facts.apparmor.denials if not known.is_history(one.time)]
+    # What complain mode lets happen comes before the listening that it did not prevent.
+    denials = [one for one in facts.apparmor.denials if not (one.enforced and known.is_history(one.time))]
     ours = [one for one in denials if one.port == facts.port]
     enforced = [one for one in ours if one.enforced]
     if enforced and _mode_now(facts, enforced[0].profile) in _LETS:
@@ -83,16 +82,17 @@ def _may_matter(facts: Facts, known: Circumstances, denial: AppArmorDenial) -> b
 def _denied(facts: Facts, known: Circumstances, status: Status, denials: list[AppArmorDenial], what: str) -> Layer:
     denial = denials[0]
     alike = [one for one in denials if (one.profile, one.operation) == (denial.profile, denial.operation)]
-    doing = (
-        f"the right to bind ports below {facts.privileged_below}"
-        if denial.capability
-        else f"{_DOING[denial.operation]} {what}"
-    )
     verb = "denies" if denial.enforced else "would deny, were it not for complain mode,"
     who = f"{denial.process or 'a process'} (profile {denial.profile or 'not recorded'})"
-    summary = f"AppArmor {verb} {who} {doing}: {known.how_often([one.time for one in alike])}."
+    summary = f"AppArmor {verb} {who} {_doing(facts, denial, what)}: {known.how_often([one.time for one in alike])}."
     why = f"The profile has no rule '{_rule(denial)}'; without it the call fails with \"Permission denied\"."
     return replace(layer(status, summary), why=why, fix=_fix(facts, denial))
+
+
+def _doing(facts: Facts, denial: AppArmorDenial, what: str) -> str:
+    if denial.capability:
+        return f"the right to bind ports below {facts.privileged_below}, of which {facts.port} is one"
+    return f"{_DOING[denial.operation]} {what}"
 
 
 def _rule(denial: AppArmorDenial) -> str:
@@ -112,7 +112,7 @@ def _fix(facts: Facts, denial: AppArmorDenial) -> tuple[str, ...]:
     if f"local/{name}" in files:
         edit = f"echo '{_rule(denial)}' >> {shlex.quote(f'{_FOLDER}/local/{name}')} && {load}"
     else:
-        edit = f"sudoedit {path} && {load}  # add: {_rule(denial)}"
+        edit = f"${{EDITOR:-vi}} {path} && {load}  # add: {_rule(denial)}"
     return edit, f"aa-complain {path}  # to test without it"
 
 

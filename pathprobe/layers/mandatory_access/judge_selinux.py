@@ -161,7 +161,7 @@ def _past(facts: Facts, known: Circumstances) -> str:
     over = [one for one in facts.denials if avc.is_of_server(one)]
     if not over:
         return ""
-    return f"; the denials that are recorded ({known.how_often([one.time for one in over])}) were before that"
+    return f"; what was denied before ({known.how_often([one.time for one in over])}) is over"
 
 
 def _unasked(facts: Facts) -> str:

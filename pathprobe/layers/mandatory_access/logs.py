@@ -8,6 +8,7 @@ be one that denials do not go to.
 from __future__ import annotations
 
 from pathprobe.layers.mandatory_access.facts import Log
+from pathprobe.layers.mandatory_access.record import printable
 from pathprobe.layers.system import Said, System, Unread
 
 #: AVC has AppArmor's records as well. Seven days: a service that failed then may be missed only now.
@@ -62,7 +63,7 @@ def _output(said: Said | Unread) -> str | Unread:
 def last_line(said: Said) -> str:
     """What a command that failed said last, which is its error where tracebacks and notes precede it."""
     lines = [line.strip() for line in (said.error or said.out).splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    return printable(lines[-1]) if lines else ""
 
 
 def _has_audit_records(text: str) -> bool:

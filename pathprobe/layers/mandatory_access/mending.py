@@ -57,6 +57,7 @@ def why(facts: Facts, denial: AvcDenial) -> str:
         sentences.append(f"The boolean {service.boolean} would let {denial.domain} bind any port, which is far more.")
     if label not in GENERIC:
         sentences.append(_taken_from(facts.protocol, label, denial.domain))
+    sentences.append(f"Then start {denial.process or 'the service'} again.")
     return " ".join(sentences)
 
 

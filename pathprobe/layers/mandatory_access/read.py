@@ -22,6 +22,7 @@ from pathprobe.layers.mandatory_access.facts import (
 )
 from pathprobe.layers.mandatory_access.logs import read_log
 from pathprobe.layers.mandatory_access.read_policy import read_labels, read_permissive_domains, read_rules
+from pathprobe.layers.mandatory_access.record import printable
 from pathprobe.layers.system import Said, System, Unread
 
 ENFORCE = "/sys/fs/selinux/enforce"
@@ -93,7 +94,7 @@ def read_modes(system: System) -> Modes:
 def _present_mode(system: System) -> Modes:
     enforce = system.read(ENFORCE)
     if isinstance(enforce, str):
-        text = enforce.strip()
+        text = printable(enforce.strip())
         return Modes(present=mode.of_enforce_file(enforce), source=ENFORCE, text=text, reason=f"{ENFORCE} has {text!r}")
     own = _text(system.read("/proc/self/attr/current"))
     if mode.is_selinux_context(own):
@@ -105,7 +106,7 @@ def _present_mode(system: System) -> Modes:
     for command, parse in (("getenforce", mode.of_getenforce), ("sestatus", mode.of_sestatus)):
         said = system.run(command)
         if isinstance(said, Said) and (found := parse(said.out)) is not Mode.UNKNOWN:
-            return Modes(present=found, source=command, text=said.out.strip().splitlines()[0])
+            return Modes(present=found, source=command, text=printable(said.out.strip().splitlines()[0]))
     if enforce.is_missing:
         return Modes(present=Mode.DISABLED, source=ENFORCE, text="no such file")
     return Modes(present=Mode.UNKNOWN, reason=enforce.reason)
@@ -116,7 +117,7 @@ def _present_mode(system: System) -> Modes:
 
 def _confined(system: System, pid: int) -> Confined:
     folder = f"/proc/{pid}"
-    name = _text(system.read(f"{folder}/comm")).strip()
+    name = printable(_text(system.read(f"{folder}/comm")).strip())
     current = _text(system.read(f"{folder}/attr/current"))
     if mode.is_selinux_context(current):
         return Confined(pid=pid, name=name, domain=mode.domain_of(current))

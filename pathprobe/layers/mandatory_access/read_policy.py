@@ -49,11 +49,17 @@ def _listed_labels(system: System, port: int) -> _Listing:
         (("seinfo", f"--portcon={port}"), port_labels.parse_portcon),
     ):
         said = system.run(*command)
-        if isinstance(said, Said) and said.worked:
-            entries, opaque = parse(said.out)
+        entries, opaque = parse(said.out) if isinstance(said, Said) and said.worked else ((), ())
+        if entries:
             return _Listing(entries=entries, opaque=opaque, source=" ".join(command), unread=tuple(unread))
-        unread.append(said.reason if isinstance(said, Unread) else f"{command[0]}: {last_line(said)}")
+        unread.append(_why_nothing(said, command[0]))
     return _Listing(unread=tuple(unread))
+
+
+def _why_nothing(said: Said | Unread, program: str) -> str:
+    if isinstance(said, Unread):
+        return said.reason
+    return f"{program}: {last_line(said) if not said.worked else 'no port is listed'}"
 
 
 def _local_labels(system: System, policy_name: str) -> _Listing:
