@@ -1,21 +1,38 @@
 """Which tables does one ruleset show twice, as nft's and as iptables'?
 
-iptables-nft keeps its rules in tables of nft, where a match of its own is a mere name to nft. What iptables-nft-save
-prints says more; nft has the handle by which a rule is named in a command.
+iptables-nft keeps its rules in tables of nft. A match or target of iptables' own is a mere name to nft (``xt match
+"addrtype"``), and iptables-nft-save prints it in full. What nft put into the same chains, on the other hand,
+iptables-nft-save prints as far as it goes: ``ip saddr @friends drop`` comes out as ``-A INPUT -j DROP``. So each rule is
+taken from who knows it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from pathprobe.layers.firewall.model import Backend, Chain, Ruleset, Table
+from pathprobe.layers.firewall.model import (
+    REQUIRES,
+    AnyOf,
+    Backend,
+    Chain,
+    Combined,
+    Compare,
+    Field,
+    Named,
+    Opaque,
+    Rule,
+    Ruleset,
+    Statement,
+    Table,
+)
 
 
 def without_doubles(nft: Ruleset, iptables: tuple[Table, ...]) -> Ruleset:
-    """Each table once: nft's, iptables' in its place where both show it, then those that nft does not show.
+    """Each table once: in nft's order, with iptables' rules where both show it, then those that nft does not show.
 
-    A rule gets nft's handle by its place, where both read as many rules in the chain; a chain that iptables can not
-    show stays as nft has it.
+    Rules are joined by their place, where both read as many in the chain, and have nft's handles. A chain that is not
+    alike in both, or that iptables can not show, stays as nft has it.
     """
     left = {(table.family, table.name): table for table in iptables if table.backend is Backend.IPTABLES_NFT}
     tables = []
@@ -27,16 +44,66 @@ def without_doubles(nft: Ruleset, iptables: tuple[Table, ...]) -> Ruleset:
 
 
 def _joined(nft: Table, iptables: Table) -> Table:
-    chains = {name: _with_handles(nft.chains.get(name), chain) for name, chain in iptables.chains.items()}
-    others = {name: chain for name, chain in nft.chains.items() if name not in chains}
+    """Built-in chains that nft does not show are printed by iptables although they are not there."""
+    chains = {name: _chain(chain, iptables.chains.get(name)) for name, chain in nft.chains.items()}
+    others = {name: chain for name, chain in iptables.chains.items() if name not in chains and chain.rules}
     return replace(iptables, chains=chains | others, dormant=nft.dormant)
 
 
-def _with_handles(nft: Chain | None, iptables: Chain) -> Chain:
-    """iptables prints built-in chains that are not there as well: such a one has no handle, and no rules."""
-    if nft is None:
-        return iptables
-    if len(nft.rules) != len(iptables.rules):
+def _chain(nft: Chain, iptables: Chain | None) -> Chain:
+    if iptables is None or len(nft.rules) != len(iptables.rules):
+        return nft
+    rules = tuple(_rule(one, other) for one, other in zip(nft.rules, iptables.rules, strict=True))
+    return replace(nft, rules=rules)
+
+
+def _rule(nft: Rule, iptables: Rule) -> Rule:
+    """In iptables' words where only iptables can make it, or where both say the same."""
+    if _is_extension(nft.statements) or _told(nft.statements) == _told(iptables.statements):
         return replace(iptables, handle=nft.handle)
-    rules = tuple(replace(rule, handle=same.handle) for rule, same in zip(iptables.rules, nft.rules, strict=True))
-    return replace(iptables, handle=nft.handle, rules=rules)
+    return nft
+
+
+def _is_extension(statements: Iterable[Statement]) -> bool:
+    """Whether nft has the name alone of a match or target: no rule that nft makes has one."""
+    return any(isinstance(one, Opaque) and one.text.split()[:1] == ["xt"] for one in statements)
+
+
+def _told(statements: Iterable[Statement]) -> frozenset[object]:
+    """The same for statements that say the same in another order, or with what goes without saying."""
+    all_of_them = tuple(statements)
+    fields = {field for one in all_of_them for field in _fields(one)}
+    return frozenset(_plainly(one) for one in all_of_them if not _goes_without_saying(one, fields))
+
+
+def _fields(statement: Statement) -> Iterable[Field]:
+    match statement:
+        case Compare() | Named():
+            return (statement.field,)
+        case Combined():
+            return statement.fields
+        case AnyOf():
+            return [field for one in statement.conditions for field in _fields(one)]
+        case _:
+            return ()
+
+
+def _goes_without_saying(statement: Statement, fields: set[Field]) -> bool:
+    """The family of the table, and the protocol of a field that no other protocol has."""
+    if not isinstance(statement, Compare) or statement.negated or statement.mask is not None:
+        return False
+    if statement.field is Field.VERSION:
+        return bool(statement.ranges)
+    if statement.field is not Field.PROTOCOL or len(statement.ranges) != 1:
+        return False
+    low, high = statement.ranges[0]
+    needed = [REQUIRES[field].protocols for field in fields if field in REQUIRES]
+    return low == high and (low,) in needed
+
+
+def _plainly(statement: Statement) -> object:
+    if isinstance(statement, Compare):
+        return replace(statement, ranges=tuple(sorted(statement.ranges)))
+    if isinstance(statement, Opaque) and statement.is_rate:
+        return Opaque(text="a limit", is_rate=True)  # each prints it in its own way
+    return statement

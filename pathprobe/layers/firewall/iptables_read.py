@@ -127,7 +127,7 @@ def _failed(command: str, said: Said) -> str:
     if "ermission denied" in said.error or "not permitted" in said.error:
         return f"{command} is for root alone: permission denied."
     reasons = [line for line in said.error.splitlines() if line.strip() and not line.startswith("#")]
-    return f"{command} failed: {reasons[-1].strip() if reasons else f'exit status {said.status}'}."
+    return f"{command} failed: {reasons[0].strip() if reasons else f'exit status {said.status}'}."
 
 
 def _sets(system: System, texts: list[_Text]) -> tuple[Mapping[str, IpSet], list[str]]:

@@ -1,8 +1,8 @@
 """Which tables does the text of iptables-save or ip6tables-save hold?
 
 ``*TABLE``, ``:CHAIN POLICY [packets:bytes]`` for each chain, ``[packets:bytes] -A CHAIN ...`` for each rule, ``COMMIT``
-at its end. What a rule says that is not understood stays in it as an Opaque; only a text that is none of iptables-save's
-is refused.
+at its end. What a rule says that is not understood stays in it as an Opaque; only a text that is none of
+iptables-save's is refused.
 """
 
 from __future__ import annotations
