@@ -2,8 +2,8 @@
 
 iptables-nft keeps its rules in tables of nft. A match or target of iptables' own is a mere name to nft (``xt match
 "addrtype"``), and iptables-nft-save prints it in full. What nft put into the same chains, on the other hand,
-iptables-nft-save prints as far as it goes: ``ip saddr @friends drop`` comes out as ``-A INPUT -j DROP``. So each rule is
-taken from who knows it.
+iptables-nft-save prints as far as it goes: ``ip saddr @friends drop`` comes out as ``-A INPUT -j DROP``. So each rule
+is taken from who knows it.
 """
 
 from __future__ import annotations

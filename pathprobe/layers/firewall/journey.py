@@ -8,7 +8,6 @@ decided (nf_nat_inet_fn). Families bridge and arp are not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pathprobe.layers.firewall.conditions import is_named
@@ -263,17 +262,17 @@ class _Trip:
         self.outcomes += walk.outcomes
         return merged(left)
 
-    def _chains(self, hook: Hook, device: str) -> Iterator[tuple[Table, Chain, Base]]:
+    def _chains(self, hook: Hook, device: str) -> list[tuple[Table, Chain, Base]]:
+        """In the order of calling: of the same priority the youngest first (nf_hook_entries_grow), listed last."""
         found = [
-            (_place_of(base), base.priority, number, table, chain, base)
-            for number, table in enumerate(self.ruleset.tables)
+            (table, chain, base)
+            for table in reversed(self.ruleset.tables)
             if not table.dormant and self._concerns(table.family, hook)
-            for chain in table.chains.values()
+            for chain in reversed(tuple(table.chains.values()))
             if (base := chain.base) is not None and base.hook is hook
             if not base.devices or any(is_named(device, pattern) for pattern in base.devices)
         ]
-        for *_, table, chain, base in sorted(found, key=lambda one: one[:3]):
-            yield table, chain, base
+        return sorted(found, key=lambda one: (_place_of(one[2]), one[2].priority))
 
     def _concerns(self, family: Family, hook: Hook) -> bool:
         if family is Family.NETDEV:

@@ -1,0 +1,241 @@
+"""Do the packet filters let a port's packets in and the answers out, and if not, which rule is it?
+
+Pure: cases, each a packet that was led through the rules, become the row of layer 2. Where the kernel's rules were read
+they have the last word; what their owners' configurations say beside them is whether it will stay so.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pathprobe.core.layers import Evidence, Layer, LayerName, Status
+from pathprobe.layers.findings import Finding, layer
+from pathprobe.layers.firewall import owners, words
+from pathprobe.layers.firewall.journey import Journey, Question, journey
+from pathprobe.layers.firewall.model import Hook, Ruleset
+from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
+from pathprobe.layers.firewall.owners import Kind, Owners, Remark
+from pathprobe.layers.firewall.ranges import single
+from pathprobe.layers.firewall.ruling import Ruled, Ruling, ruled
+from pathprobe.layers.network import Network
+
+_NAMES = {6: "tcp", 17: "udp"}
+
+#: Where a packet is let in, or let through to a container.
+_DECIDING = (Hook.INPUT, Hook.FORWARD)
+
+_STOPPED = (Fate.DROPPED, Fate.REJECTED)
+
+#: Groups of senders of whom it is said what becomes of them.
+_MOST_GROUPS = 3
+
+#: What an owner's configuration adds to what the rules in force do.
+_TOLD_BESIDE_RULES = (Kind.NOT_KEPT, Kind.NOT_PUBLISHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A packet, and what becomes of it."""
+
+    journey: Journey
+    ruled: Ruled
+
+    @property
+    def question(self) -> Question:
+        return self.journey.question
+
+
+def cases(ruleset: Ruleset, network: Network, questions: Iterable[Question]) -> tuple[Case, ...]:
+    """Each packet led through the rules."""
+    found = (journey(ruleset, question, network) for question in questions)
+    return tuple(Case(journey=one, ruled=ruled(one)) for one in found)
+
+
+def forwarded_to(found: Iterable[Case]) -> str | None:
+    """``172.17.0.2:80``: where the rules send the packet on to; None where it is for this machine's own sockets."""
+    for case in found:
+        for redirection in case.ruled.outcome.redirections:
+            if redirection.address is not None:
+                port = redirection.port or case.question.port
+                host = f"[{redirection.address}]" if ":" in redirection.address else redirection.address
+                return f"{host}:{port}"
+    return None
+
+
+def judge(found: Sequence[Case], kept_by: Owners, *, port: int, protocol: str, unseen: Sequence[str] = ()) -> Layer:
+    """The row of layer 2. ``unseen``: rules that could not be read, in words."""
+    asked = owners.Question(port=port, protocol=protocol)
+    remarks = owners.remarks(kept_by, asked)
+    if unseen or not found:
+        told = [_remarked(one) for one in remarks if one.kind is not Kind.NOT_IN_FORCE]
+        return layer(LayerName.FIREWALL, [_not_seen(unseen), *told])
+    findings = _together(found, kept_by)
+    findings += [_remarked(one) for one in remarks if one.kind in _TOLD_BESIDE_RULES]
+    return layer(LayerName.FIREWALL, findings)
+
+
+def _not_seen(unseen: Sequence[str]) -> Finding:
+    if not unseen:
+        return Finding(status=Status.UNKNOWN, sentence="no interface of this machine leads out, so nothing can come in")
+    return Finding(
+        status=Status.UNKNOWN,
+        sentence="the rules could not be read",
+        evidence=tuple(Evidence(source="not seen", text=what) for what in unseen),
+        why="Without root the kernel shows nobody its packet filters.",
+        fix=("run this with sudo",),
+    )
+
+
+def _remarked(remark: Remark) -> Finding:
+    return Finding(status=remark.status, sentence=remark.sentence, evidence=remark.evidence, fix=remark.fix)
+
+
+def _together(found: Sequence[Case], kept_by: Owners) -> list[Finding]:
+    """A finding for each thing that becomes of a packet, with the cases that it becomes of."""
+    groups: dict[Finding, list[Case]] = {}
+    for case in found:
+        groups.setdefault(_finding(case, kept_by), []).append(case)
+    if len(groups) == 1:
+        return list(groups)
+    return [
+        replace(finding, sentence=f"{_which(of)}: {finding.sentence}", status=_softened(finding.status, of, found))
+        for finding, of in groups.items()
+    ]
+
+
+def _softened(status: Status, of: Sequence[Case], found: Sequence[Case]) -> Status:
+    """What stops one kind of packet while another passes: that depends on who asks, or by which IP version."""
+    if status is not Status.FAIL:
+        return status
+    passing = [case for case in found if case.ruled.ruling is Ruling.OPEN]
+    versions = {case.question.version for case in of}
+    if any(case.question.version in versions for case in passing):
+        return Status.UNKNOWN
+    return Status.WARN if passing else Status.FAIL
+
+
+def _which(found: Sequence[Case]) -> str:
+    versions = sorted({case.question.version for case in found})
+    interfaces = dict.fromkeys(case.question.interface for case in found)
+    return f"{' and '.join(f'IPv{one}' for one in versions)} by {', '.join(interfaces)}"
+
+
+def _finding(case: Case, kept_by: Owners) -> Finding:
+    match case.ruled.ruling:
+        case Ruling.OPEN:
+            return _open(case)
+        case Ruling.BLOCKED:
+            return _blocked(case, kept_by)
+        case Ruling.DEPENDS:
+            return _depends(case, kept_by)
+
+
+def _open(case: Case) -> Finding:
+    told = case.ruled
+    by = _let_in_by(told.outcome)
+    sentence = f"let in by {words.rule(by)}" if by else "no rule is against it"
+    handed = [f"{words.rule(one.place)}" for one in told.outcome.redirections]
+    target = forwarded_to([case])
+    if target and handed:
+        sentence += f", sent on to {target} by {handed[-1]}"
+    elif handed:
+        sentence += f", redirected to port {told.outcome.redirections[-1].port} by {handed[-1]}"
+    status = Status.PASS
+    for other in told.others[:_MOST_GROUPS]:
+        status = Status.WARN
+        sentence += f"; but {_group(other, case)} {words.fate(other)}{_on_the_way_out(told)}"
+    for limited in told.limited[:1]:
+        sentence += f"; {words.fate(limited)} once {words.doubt(limited.doubts[0])} is used up"
+    return Finding(status=status, sentence=sentence, evidence=tuple(_seen(told)))
+
+
+def _let_in_by(outcome: Outcome) -> Place | None:
+    """The rule that says so; the policy where no rule does."""
+    filters = [one for one in outcome.passed if one.hook in _DECIDING]
+    spoken = [one for one in filters if one.rule is not None]
+    found = spoken or filters
+    return found[-1] if found else None
+
+
+def _blocked(case: Case, kept_by: Owners) -> Finding:
+    told = case.ruled
+    explained = owners.explain(told.outcome, kept_by, _asked(case), is_answer=told.of_answer)
+    whose = f" of {explained.owner}'s" if explained.owner else ""
+    sentence = f"{words.fate(told.outcome)}{whose}{_on_the_way_out(told)}"
+    if explained.sentence:
+        sentence += f": {explained.sentence}"
+    return Finding(
+        status=Status.FAIL,
+        sentence=sentence,
+        evidence=(*_seen(told), *explained.evidence),
+        why=explained.note,
+        fix=explained.fixes,
+    )
+
+
+def _on_the_way_out(told: Ruled) -> str:
+    return " (the answer, on its way out)" if told.of_answer else ""
+
+
+def _depends(case: Case, kept_by: Owners) -> Finding:
+    told = case.ruled
+    blocked = [one for one in (told.outcome, *told.others) if one.fate in _STOPPED]
+    fixes = owners.explain(blocked[0], kept_by, _asked(case), is_answer=told.of_answer).fixes if blocked else ()
+    doubts = [doubt for one in (told.outcome, *told.others) for doubt in one.doubts if not doubt.is_rate]
+    if doubts:
+        sentence = f"depends on {words.doubt(doubts[0])}, which cannot be told from the rules"
+        ways = [told.outcome, *told.others]
+        sentence += ": " + ", or ".join(dict.fromkeys(words.fate(one) for one in ways[:_MOST_GROUPS]))
+        why = "That condition looks at something that a rule alone does not show."
+    elif told.others:
+        groups = [f"{_group(one, case)} {words.fate(one)}" for one in (*told.others[:_MOST_GROUPS], told.outcome)]
+        sentence = f"depends on who asks: {', '.join(groups)}"
+        why = "Name the client with --from ADDRESS to know what becomes of its packets."
+    else:
+        sentence = words.fate(told.outcome)
+        why = "What that program does with it is not in the rules."
+    return Finding(
+        status=Status.UNKNOWN,
+        sentence=sentence + _on_the_way_out(told),
+        evidence=tuple(_seen(told)),
+        why=why,
+        fix=fixes,
+    )
+
+
+def _group(outcome: Outcome, case: Case) -> str:
+    """``10.0.0.0/8 is``, ``everybody else is``."""
+    who = words.senders(outcome.sources, case.question.version)
+    return f"{who} {'are' if ' and ' in who or who.endswith('addresses') else 'is'}"
+
+
+def _seen(told: Ruled) -> Iterator[Evidence]:
+    """The rule that decided and those that led there; then those of the others, and of the translations."""
+    for outcome in (told.outcome, *told.others[:_MOST_GROUPS]):
+        by = _let_in_by(outcome) if outcome.fate is Fate.ACCEPTED else outcome.decided
+        if by is not None:
+            yield words.evidence(by)
+        for place in reversed(outcome.came_by):
+            yield words.evidence(place, "leads there")
+        for redirection in outcome.redirections:
+            yield words.evidence(redirection.place, "rewrites the destination")
+        for doubt in outcome.doubts[:1]:
+            yield words.evidence(doubt.place, "cannot be told")
+
+
+def _asked(case: Case) -> owners.Question:
+    question = case.question
+    source = single(question.sources)
+    return owners.Question(
+        port=question.port,
+        protocol=_NAMES[question.protocol],
+        version=question.version,
+        interface=question.interface,
+        source=None if source is None else str(_address(source, question.version)),
+    )
+
+
+def _address(number: int, version: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number)
