@@ -35,6 +35,15 @@ def exactly(field: Field, value: int) -> Compare:
     return Compare(field=field, ranges=((value, value),))
 
 
+_VERSION_NAMES: Final = {"ip": 4, "icmp": 4, "ip6": 6, "icmpv6": 6}
+
+
+def of_version(name: Json, family: str) -> tuple[Condition, ...]:
+    """That the packet is of the version which goes by this name, where the table has both."""
+    version = _VERSION_NAMES.get(str(name))
+    return () if version is None or family in _IP_FAMILIES else (exactly(Field.VERSION, version),)
+
+
 #: What no packet is.
 NEVER: Final = Compare(field=Field.VERSION, ranges=())
 

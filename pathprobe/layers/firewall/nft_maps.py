@@ -133,7 +133,7 @@ def _is_element(key: Json, one: Json, pairs: Sequence[tuple[Json, Json]], around
             return holds(subject, "!=", {"set": others}, around) if others else ()
         return holds(subject, "==", {"set": [one]}, around)
     except STRANGE:
-        return (Opaque(text=f"{expression_text(key)} {expression_text(one)}"),)
+        return (Opaque(text=f"{expression_text(key)} == {expression_text(one)}"),)
 
 
 def is_generated(key: Json) -> bool:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pathprobe.layers.firewall import nft_values as values
-from pathprobe.layers.firewall.model import Field, Nat, Range, Translate
+from pathprobe.layers.firewall.model import Nat, Range, Translate
 from pathprobe.layers.firewall.nft_conditions import Surroundings
-from pathprobe.layers.firewall.nft_fields import exactly
+from pathprobe.layers.firewall.nft_fields import of_version
 from pathprobe.layers.firewall.nft_maps import Choice, Statements, translate_map
 from pathprobe.layers.firewall.nft_values import Json, Strange
 
@@ -21,8 +21,7 @@ def translation(kind: Nat) -> Callable[[Json, Surroundings], Statements | Choice
 
     def read(value: Json, around: Surroundings) -> Statements | Choice:
         given = value or {}
-        version = {"ip": 4, "ip6": 6}.get(str(given.get("family")))
-        before = (exactly(Field.VERSION, version),) if version is not None else ()
+        before = of_version(given.get("family"), around.family)
         found = _translate(kind, given, around)
         if isinstance(found, Choice):
             return Choice(rows=tuple((*before, *row) for row in found.rows))

@@ -12,7 +12,7 @@ from typing import Final
 from pathprobe.layers.firewall import nft_values as values
 from pathprobe.layers.firewall.model import Assign, Copy, End, Ending, Field, Nat, Opaque, Statement, Untrack
 from pathprobe.layers.firewall.nft_conditions import Surroundings, conditions, membership
-from pathprobe.layers.firewall.nft_fields import Subject, exactly, existence, has_field, subject_of
+from pathprobe.layers.firewall.nft_fields import Subject, existence, has_field, of_version, subject_of
 from pathprobe.layers.firewall.nft_maps import (
     ENDINGS,
     Choice,
@@ -81,25 +81,26 @@ def _end(ending: Ending) -> Reader:
     return lambda _value, _around: statements
 
 
-def _reject(value: Json, _around: Surroundings) -> Statements:
+def _reject(value: Json, around: Surroundings) -> Statements:
     given = value or {}
     kind = given.get("type", "icmp")
     if kind == "tcp reset":
         return (End(ending=Ending.REJECT, detail="tcp reset"),)
     end = End(ending=Ending.REJECT, detail=f"{kind} {given.get('expr', 'port-unreachable')}")
-    version = {"icmp": 4, "icmpv6": 6}.get(str(given.get("type")))
-    return (end,) if version is None else (exactly(Field.VERSION, version), end)
+    return *of_version(given.get("type"), around.family), end
 
 
 def _handed(name: str, *protocols: int) -> Reader:
     """To a program or a proxy, which takes packets of these protocols only."""
     asked = (membership((Field.PROTOCOL,), [((one, one),) for one in protocols]),) if protocols else ()
 
-    def read(value: Json, _around: Surroundings) -> Statements:
+    def read(value: Json, around: Surroundings) -> Statements:
         family = value.get("family") if isinstance(value, dict) else None
-        version = {"ip": 4, "ip6": 6}.get(family) if isinstance(family, str) else None
-        of_version = (exactly(Field.VERSION, version),) if version is not None else ()
-        return *of_version, *asked, End(ending=Ending.HANDED, detail=statement_text({name: value}))
+        return (
+            *of_version(family, around.family),
+            *asked,
+            End(ending=Ending.HANDED, detail=statement_text({name: value})),
+        )
 
     return read
 
