@@ -48,8 +48,15 @@ _SCOPES = {
     "crio": "cri-o",
 }
 
-#: The folder above the id -> the engine, where systemd does not keep the groups.
-_FOLDERS = {"docker": "docker", "ecs": "docker", "libpod_parent": "podman", "garden": "garden", "actions_job": "docker"}
+#: A folder above the id -> the engine, where systemd does not keep the groups.
+_FOLDERS = {
+    "docker": "docker",
+    "ecs": "docker",
+    "actions_job": "docker",
+    "libpod_parent": "podman",
+    "garden": "garden",
+    "kubepods": "kubernetes",
+}
 
 #: What stands before the name of a container that has a name and no id.
 _NAMED = {"lxc.payload.": "lxc", "systemd-nspawn@": "systemd-nspawn", "machine-": "machine"}
@@ -76,12 +83,10 @@ def home_of(path: str) -> Home | None:
 def container_of(path: str) -> Container | None:
     parts = _parts(path)
     pod = next((uid for part in parts if (uid := _pod(part))), None)
-    above = ""
-    for part in parts:
-        engine, identity = _identified(part, above, in_pod=pod is not None)
+    for number, part in enumerate(parts):
+        engine, identity = _identified(part, parts[:number])
         if identity:
             return Container(engine=engine, id=identity, pod=pod)
-        above = part
     return None
 
 
@@ -94,15 +99,14 @@ def _parts(path: str) -> list[str]:
     return [part for part in parts if part not in ("", ".", "..")]
 
 
-def _identified(part: str, above: str, *, in_pod: bool) -> tuple[str, str]:
+def _identified(part: str, above: list[str]) -> tuple[str, str]:
     """Engine and id (or name), both empty where this part of a path is no container's."""
-    stem = part.removesuffix(".scope")
-    prefix, _, rest = stem.rpartition("-")
-    if _is_id(rest):
-        return (_SCOPES.get(prefix) or prefix, rest) if not prefix.endswith("conmon") else ("", "")
     if _is_id(part):
-        return _FOLDERS.get(above, "kubernetes" if in_pod else "container"), part
-    if above in ("lxc", "lxc.payload"):
+        return next((_FOLDERS[one] for one in above if one in _FOLDERS), "container"), part
+    prefix, _, rest = part.removesuffix(".scope").rpartition("-")
+    if _is_id(rest):
+        return (_SCOPES.get(prefix, prefix), rest) if not prefix.endswith("conmon") else ("", "")
+    if above[-1:] in (["lxc"], ["lxc.payload"]):
         return "lxc", part
     for start, engine in _NAMED.items():
         if part.startswith(start):

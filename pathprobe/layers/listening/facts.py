@@ -11,7 +11,10 @@ from enum import StrEnum
 from ipaddress import ip_address
 
 from pathprobe.core.layers import Evidence
-from pathprobe.layers.listening.cgroup import Home
+from pathprobe.layers.listening.cgroup import Home, Unit
+
+#: Octets of a receive buffer that even the smallest datagram takes up (skb->truesize).
+SMALLEST_DATAGRAM = 768
 
 
 class State(StrEnum):
@@ -103,10 +106,17 @@ class Socket:
 
     @property
     def is_full(self) -> bool:
-        """The next one is turned away (sk_acceptq_is_full: more than the backlog wait; __udp_enqueue_schedule_skb)."""
-        if self.queued is None or not self.room:
-            return bool(self.queued) and self.room == 0
-        return self.queued > self.room if self.protocol == "tcp" else self.queued >= self.room
+        """The next one is turned away: sk_acceptq_is_full() has more waiting than the backlog."""
+        if self.queued is None or self.room is None:
+            return False
+        return self.queued + (SMALLEST_DATAGRAM if self.protocol == "udp" else 0) > self.room
+
+    @property
+    def is_systemds(self) -> bool:
+        """systemd opened it, for a service that may not have been started yet."""
+        if self.processes:
+            return any(process.name == "systemd" for process in self.processes)
+        return isinstance(self.home, Unit) and self.home.name.endswith(".socket")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +132,7 @@ class HostAddress:
     def is_outside(self) -> bool:
         """Strangers could send to it: neither loopback nor for this link alone."""
         address = ip_address(self.address)
-        return not (address.is_loopback or address.is_link_local) and self.interface != "lo"
+        return not (address.is_loopback or address.is_link_local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def _who_and_where(facts: Sockets, sockets: Sequence[Socket]) -> str:
 def _started(facts: Sockets) -> str:
     """systemd alone has the socket: its service is not there yet."""
     units = dict.fromkeys(f"{one.socket}, which starts {one.unit} on demand" for one in facts.activations)
-    alone = {process.name for process in processes_of(facts.serving)} == {"systemd"}
+    alone = {process.name for process in processes_of(facts.serving)} <= {"systemd"}
     return f" for {listed(units)}" if units and alone else ""
 
 

@@ -140,7 +140,7 @@ class _Reading:
         return ((), (f"this machine's addresses ({found.reason})",)) if isinstance(found, Unread) else (found, ())
 
     def _activations(self, facts: Sockets) -> tuple[tuple[Activation, ...], Iterable[str]]:
-        if not any(process.name == "systemd" for one in facts.serving for process in one.processes):
+        if not any(one.is_systemds for one in facts.serving):
             return (), ()
         found = systemd.read_activations(self.system, facts.port)
         return ((), (f"systemd's sockets ({found.reason})",)) if isinstance(found, Unread) else (found, ())

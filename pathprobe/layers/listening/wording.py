@@ -69,6 +69,10 @@ def _called(group: Sequence[Process]) -> str:
 
 
 def _unseen(sockets: Sequence[Socket], *, sees_all: bool) -> str:
+    if all(one.is_systemds for one in sockets):
+        return "systemd"
+    if not any(one.inode for one in sockets):
+        return "no process any more"
     if sees_all:
         return "no process that is to be seen here (the kernel itself, as for NFS or WireGuard, or another container)"
     unit = next((one.home for one in sockets if one.home), None)
@@ -82,10 +86,9 @@ def _unseen(sockets: Sequence[Socket], *, sees_all: bool) -> str:
 def home(of: Home) -> str:
     match of:
         case Container():
+            engine = "" if of.engine == "container" else f"{of.engine} "
             pod = f" of pod {of.pod}" if of.pod else ""
-            return (
-                f"{of.engine} container {of.short}{pod}" if of.engine != "container" else f"container {of.short}{pod}"
-            )
+            return f"{engine}container {of.short}{pod}"
         case Unit(user=None):
             return of.name
         case Unit():
