@@ -8,7 +8,6 @@ has it. A named one without a process has no /proc/PID; ``ss -N NAME`` looks int
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from pathprobe.layers.listening import proc_net, ss
@@ -72,11 +71,9 @@ def _name(path: str | None) -> str | None:
     return PurePosixPath(path).name if path else None
 
 
-def _serving(system: System, members: Sequence[int], port: int, protocol: str) -> Iterator[Socket]:
-    """In the namespace of these processes, with those of them that hold each socket."""
-    sockets = next((found for pid in members if (found := _listed(system, pid, port, protocol)) is not None), [])
-    for socket in sockets:
-        yield replace(socket, pids=tuple(pid for pid in members if _holds(system, pid, socket.inode)))
+def _serving(system: System, members: Sequence[int], port: int, protocol: str) -> list[Socket]:
+    """In the namespace of these processes."""
+    return next((found for pid in members if (found := _listed(system, pid, port, protocol)) is not None), [])
 
 
 def _listed(system: System, pid: int, port: int, protocol: str) -> list[Socket] | None:
@@ -93,12 +90,6 @@ def _listed(system: System, pid: int, port: int, protocol: str) -> list[Socket] 
     return [one for one in found if one.serves]
 
 
-def _holds(system: System, pid: int, inode: int) -> bool:
-    files = system.names(f"/proc/{pid}/fd")
-    wanted = f"socket:[{inode}]"
-    return not isinstance(files, Unread) and any(system.link(f"/proc/{pid}/fd/{one}") == wanted for one in files)
-
-
 def _in_empty(system: System, path: str, port: int, protocol: str) -> Iterator[Elsewhere]:
     name = PurePosixPath(path).name
     if str(PurePosixPath(path).parent) not in _NAMED_BY_IP:
@@ -113,6 +104,6 @@ def _in_empty(system: System, path: str, port: int, protocol: str) -> Iterator[E
 
 
 def ss_options(version: int, selection: str = "", *, all_states: bool = False) -> tuple[str, ...]:
-    """-p processes, -e inode, user, IPV6_V6ONLY and control group, -m memory and drops; the filter is one word."""
+    """-e inode, user, IPV6_V6ONLY and control group, -m memory and drops; the filter is one word."""
     which = "-a" if all_states else "-l"
-    return (f"-{version}", which, "-t", "-u", "-n", "-p", "-e", "-m", *([selection] if selection else []))
+    return (f"-{version}", which, "-t", "-u", "-n", "-e", "-m", *([selection] if selection else []))

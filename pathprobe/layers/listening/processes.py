@@ -6,9 +6,8 @@ A thin adapter: psutil asks the live system and cannot be fed what was recorded,
 from __future__ import annotations
 
 import pwd
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
 import psutil
@@ -26,9 +25,6 @@ _CONDITIONS = {
 #: Signs of a command line that are kept.
 _LONGEST = 300
 
-#: Address and port -> the processes that have a serving socket there.
-Owners = Mapping[tuple[str, int], frozenset[int]]
-
 
 class Processes(Protocol):
     def process(self, pid: int) -> Process | None:
@@ -37,10 +33,6 @@ class Processes(Protocol):
 
     def user(self, uid: int) -> str:
         """The user's name; the number where it has none."""
-        ...
-
-    def owners(self, protocol: str) -> Owners:
-        """What ss would have said, where it is not installed; without the processes of others unless root asks."""
         ...
 
 
@@ -58,13 +50,6 @@ class ThisMachinesProcesses:
             return pwd.getpwuid(uid).pw_name
         except KeyError:
             return str(uid)
-
-    def owners(self, protocol: str) -> Owners:
-        try:
-            connections = psutil.net_connections(kind=protocol)
-        except (psutil.Error, OSError):
-            return {}
-        return _grouped(((one.laddr[0], one.laddr[1]), one.pid) for one in connections if one.laddr and not one.raddr)
 
 
 def _facts(asked: psutil.Process) -> Process:
@@ -91,34 +76,15 @@ def printable(text: str) -> str:
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
 
 
-def _plain(address: str) -> str:
-    """An IPv4 address that stands in an IPv6 one is an IPv4 address."""
-    parsed = ip_address(address)
-    return str((parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None) or parsed)
-
-
-def _grouped(pairs: Iterable[tuple[tuple[str, int], int | None]]) -> Owners:
-    found: dict[tuple[str, int], frozenset[int]] = {}
-    for (address, port), pid in pairs:
-        if pid is not None:
-            place = (_plain(address), port)
-            found[place] = found.get(place, frozenset()) | {pid}
-    return found
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedProcesses:
     """Processes of which only what was written down is left."""
 
     processes: Mapping[int, Process] = field(default_factory=dict)
     users: Mapping[int, str] = field(default_factory=dict)
-    owned: Owners = field(default_factory=dict)
 
     def process(self, pid: int) -> Process | None:
         return self.processes.get(pid)
 
     def user(self, uid: int) -> str:
         return self.users.get(uid, str(uid))
-
-    def owners(self, protocol: str) -> Owners:  # noqa: ARG002  (one recording is of one protocol)
-        return self.owned

@@ -1,7 +1,7 @@
 """What does this machine say of the sockets on a port?
 
-ss where it is installed, else /proc/net and psutil. Cheap questions come first: only where nothing serves the port is
-it asked what else has to do with it (other states, other protocol, other namespaces, failed units).
+ss where it is installed, else /proc/net. Cheap questions come first: only where nothing serves the port is it asked
+what else has to do with it (other states, other namespaces, failed units).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathprobe.layers.kernel.counters import NETSTAT, tcp_extensions
 from pathprobe.layers.listening import addresses, namespaces, proc_net, ss, systemd
 from pathprobe.layers.listening.cgroup import Container, Home, belongs
 from pathprobe.layers.listening.containers import named
+from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.listening.facts import Activation, HostAddress, Process, Socket, Sockets
-from pathprobe.layers.listening.processes import Processes, ThisMachinesProcesses
-from pathprobe.layers.system import Said, System, Unread
+from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
+from pathprobe.layers.system import Said, System, ThisMachine, Unread
 
 #: Bit of CAP_SYS_PTRACE, without which the files of other users' processes are not to be seen (capabilities(7)).
 _PTRACE = 19
@@ -29,9 +30,11 @@ def read(
     """The sockets on ``port`` of ``protocol`` ("tcp", "udp") in this network namespace, and who holds them.
 
     ``expected``: a program whose sockets on other ports are looked for too, should nothing serve this one.
-    ``processes``: where processes are asked for; the live ones by default, so give one beside a recorded machine.
+    ``processes``: where processes are asked for; by default the live ones of a live machine, none of a recorded one.
     """
-    return _Reading(system=system, processes=processes or ThisMachinesProcesses()).sockets(port, protocol, expected)
+    asking = processes or (ThisMachinesProcesses() if isinstance(system, ThisMachine) else RecordedProcesses())
+    reading = _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
+    return reading.sockets(port, protocol, expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class _Reading:
 
     system: System
     processes: Processes
+    descriptors: Descriptors
     known: dict[int, Process | None] = field(default_factory=dict)
     homes: dict[str, Home | None] = field(default_factory=dict)
 
@@ -108,12 +112,13 @@ class _Reading:
             if not isinstance(text, Unread):
                 rows = proc_net.parse(text, protocol=protocol, version=version, port=port, source=path)
                 found += [one for one in rows if all_states or one.serves]
-        owners = {protocol: self.processes.owners(protocol) for protocol in {one.protocol for one in found}}
-        return tuple(_owned(one, owners[one.protocol]) for one in found)
+        return tuple(found)
 
     def _with_processes(self, socket: Socket) -> Socket:
-        known = tuple(one for one in map(self._process, socket.pids) if one)
-        return replace(socket, processes=known, user=None if socket.uid is None else self.processes.user(socket.uid))
+        pids = self.descriptors.pids(socket.inode)
+        user = None if socket.uid is None else self.processes.user(socket.uid)
+        known = tuple(one for one in map(self._process, pids) if one)
+        return replace(socket, pids=pids, processes=known, user=user)
 
     def _process(self, pid: int) -> Process | None:
         if pid not in self.known:
@@ -162,10 +167,6 @@ def may_trace(status: str) -> bool:
         return bool(int(digits, 16) >> _PTRACE & 1)
     except ValueError:
         return False
-
-
-def _owned(socket: Socket, owners: Mapping[tuple[str, int], frozenset[int]]) -> Socket:
-    return replace(socket, pids=tuple(sorted(owners.get((socket.address, socket.port), ()))))
 
 
 def _is_called(process: Process, expected: str) -> bool:

@@ -1,6 +1,6 @@
 """Which sockets does ss(8) print?
 
-Read are ``ss -4 -a -t -u -n -p -e -m`` and ``-6`` apart, for versions differ in what ``*`` is: every IPv4 address
+Read are ``ss -4 -a -t -u -n -e -m`` and ``-6`` apart, for versions differ in what ``*`` is: every IPv4 address
 (until iproute2 4.14), or every address of both families (from then on). A line is
 ``Netid State Recv-Q Send-Q Local Peer``, then ``name:value`` words in any order; with ``-m`` a line that begins with
 space goes on with the one before.
@@ -22,6 +22,7 @@ _STATES = {
     "TIME-WAIT": State.TIME_WAIT,
 }
 _PROTOCOLS = ("tcp", "udp")
+#: What -p adds; into a pipe, some versions print no space before it.
 _USERS = "users:(("
 
 #: Words of a socket's line before the ``name:value`` ones.
@@ -46,7 +47,6 @@ def _joined(text: str) -> Iterator[str]:
 
 
 def _socket(line: str, version: int, source: str) -> Socket | None:
-    # Into a pipe, some versions print no space before "users:".
     words = line.replace(_USERS, f" {_USERS}").split()
     if len(words) < _COLUMNS or words[0] not in _PROTOCOLS or not (words[2].isdecimal() and words[3].isdecimal()):
         return None
@@ -73,7 +73,6 @@ def _socket(line: str, version: int, source: str) -> Socket | None:
         inode=_number(fields.get("ino", "")) or 0,
         # ss leaves root's out.
         uid=_number(fields["uid"]) if "uid" in fields else 0 if "ino" in fields else None,
-        pids=_pids(line),
         home=home_of(fields.get("cgroup", "")),
         seen=Evidence(source=source, ref=f"inode {fields['ino']}" if "ino" in fields else "", text=" ".join(words)),
     )
@@ -107,15 +106,6 @@ def _memory(text: str) -> Mapping[str, int]:
     """``(r0,rb212992,...,d3)``: letters, then a number."""
     names = ((part, part.rstrip("0123456789")) for part in text.strip("()").split(","))
     return {name: int(part[len(name) :]) for part, name in names if part[len(name) :]}
-
-
-def _pids(line: str) -> tuple[int, ...]:
-    """``users:(("nginx",pid=7,fd=6),...)``, before iproute2 4.0 ``users:(("nginx",7,6),...)``; names hold anything."""
-    _, _, users = line.partition(_USERS)
-    users = users.partition("))")[0]
-    after_names = (entry.rpartition('"')[2].split(",") for entry in users.split("),("))
-    pids = {_number(numbers[1].removeprefix("pid=")) for numbers in after_names if len(numbers) > 1}
-    return tuple(sorted(pid for pid in pids if pid))
 
 
 def _number(text: str) -> int | None:
