@@ -5,14 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools peers rivals viewers recorders clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools firewalls peers rivals viewers recorders clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
 
 # Real networks are mostly waited for, the rest is computed: side by side. Threads, which a runner for many
 # processes would start, are no good for labs.
-test: $(READY) tools
+test: $(READY) tools firewalls
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-scenarios test-networks test-rest
 
 test-scenarios:
@@ -77,6 +77,18 @@ tools:
 	command -v ip >/dev/null || missing="$$missing iproute2"; \
 	command -v nft >/dev/null || missing="$$missing nftables"; \
 	$(call install,The lab needs:$$missing)
+
+# Whose rules the tests read and obey, in namespaces. Where systemd runs, Debian would start firewalld and close this
+# machine: what was not there before is masked first, and stays so.
+firewalls:
+	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
+	for pair in dbus-daemon:dbus firewalld:firewalld ipset:ipset iptables:iptables; do \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	case "$$missing" in *firewalld*) \
+	  if [ "$$(id -u)" = 0 ] && [ -d /run/systemd/system ]; then systemctl mask firewalld; fi;; \
+	esac; \
+	$(call install,The tests of firewalls need:$$missing)
 
 # What pathprobe is compared with.
 peers:

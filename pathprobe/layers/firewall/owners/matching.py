@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pathprobe.layers.firewall.model import (
-    Combined,
+    Assign,
     Compare,
     Condition,
+    Copy,
+    End,
     Field,
-    Named,
-    Opaque,
+    Jump,
     Ranges,
-    RouteBack,
     Rule,
     Statement,
+    Translate,
+    TranslateMap,
+    Untrack,
+    VerdictMap,
 )
 
 #: IANA's numbers of the protocols that can be asked about.
@@ -27,6 +31,10 @@ _PORTS = {
     "udp": (Field.UDP_DESTINATION_PORT, Field.DESTINATION_PORT),
 }
 _OTHERS_PORTS = {"tcp": Field.UDP_DESTINATION_PORT, "udp": Field.TCP_DESTINATION_PORT}
+
+
+#: Statements that are no conditions.
+_OTHERWISE = (Assign, Copy, Untrack, End, Jump, VerdictMap, Translate, TranslateMap)
 
 
 class Ports(StrEnum):
@@ -63,7 +71,7 @@ def spoken_of(rule: Rule, port: int, protocol: str) -> Spoken:
 
 
 def conditions(statements: Iterable[Statement]) -> tuple[Condition, ...]:
-    return tuple(one for one in statements if isinstance(one, Compare | Named | Combined | RouteBack | Opaque))
+    return tuple(one for one in statements if not isinstance(one, _OTHERWISE))
 
 
 def _said(condition: Condition, port: int, protocol: str) -> Ports | None:

@@ -33,26 +33,26 @@ _NOT_AUTHORIZED = 253
 
 def read(system: System) -> Firewalld | Unread | None:
     """None: there is no firewalld on this machine."""
-    state = system.run("firewall-cmd", "--state")
-    if isinstance(state, Said) and state.worked:
-        return _of_daemon(system)
-    if isinstance(state, Said) and _is_refused(state):
-        return Unread(reason=_complaint(state))
+    default = system.run("firewall-cmd", "--get-default-zone")  # it answers where --state would say "running"
+    if isinstance(default, Said) and default.worked:
+        return _of_daemon(system, default.out.strip())
+    if isinstance(default, Said) and _is_refused(default):
+        return Unread(reason=_complaint(default))
     conf = system.read(f"{FOLDERS[0]}/firewalld.conf")
     if isinstance(conf, Unread) and conf.is_missing:
-        return None if isinstance(state, Unread) and state.is_missing else _of_files(system, "")
+        return None if isinstance(default, Unread) and default.is_missing else _of_files(system, "")
     return conf if isinstance(conf, Unread) else _of_files(system, conf)
 
 
-def _of_daemon(system: System) -> Firewalld:
+def _of_daemon(system: System, default_zone: str) -> Firewalld:
     runtime = _listed(system)
-    permanent = _listed(system, "--permanent")
+    permanent = _listed(system, "--permanent", has_direct=not isinstance(runtime, Unread) and bool(runtime.direct))
     panic = system.run("firewall-cmd", "--query-panic")
     conf = system.read(f"{FOLDERS[0]}/firewalld.conf")
     settings = {} if isinstance(conf, Unread) else stored.settings(conf)
     return Firewalld(
         is_running=True,
-        default_zone=_default_zone(system, settings),
+        default_zone=default_zone,
         runtime=runtime,
         permanent=permanent,
         services=_services(system, _named_in(runtime, permanent), is_running=True),
@@ -79,26 +79,20 @@ def _of_files(system: System, conf: str) -> Firewalld:
     )
 
 
-def _default_zone(system: System, settings: Mapping[str, str]) -> str:
-    said = system.run("firewall-cmd", "--get-default-zone")
-    if isinstance(said, Said) and said.worked:
-        return said.out.strip()
-    return settings.get("DefaultZone", _DEFAULT_ZONE)
-
-
 def _backend(conf: str | Unread, settings: Mapping[str, str]) -> str | None:
     """Before it could choose (0.6), it had iptables alone."""
     return None if isinstance(conf, Unread) else settings.get("FirewallBackend", "iptables")
 
 
-def _listed(system: System, *which: str) -> Configuration | Unread:
+def _listed(system: System, *which: str, has_direct: bool = True) -> Configuration | Unread:
+    """``has_direct``: each call takes a tenth of a second, and hardly anybody has direct rules."""
     zones = system.run("firewall-cmd", *which, "--list-all-zones")
     if isinstance(zones, Unread):
         return zones
     if not zones.worked:
         return Unread(reason=_complaint(zones))
     policies = system.run("firewall-cmd", *which, "--list-all-policies")  # since 0.9
-    direct = system.run("firewall-cmd", *which, "--direct", "--get-all-rules")
+    direct = system.run("firewall-cmd", *which, "--direct", "--get-all-rules") if has_direct else None
     return Configuration(
         zones=listing.zones(zones.out),
         policies=listing.policies(policies.out) if isinstance(policies, Said) and policies.worked else {},
