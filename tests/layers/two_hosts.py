@@ -13,7 +13,7 @@ CLIENT, SERVER = "owners-client", "owners-server"
 CLIENT_ADDRESS, SERVER_ADDRESS = "10.77.0.2", "10.77.0.1"
 
 #: Seconds until a connection that nobody answers is given up: silence takes all of it.
-SILENCE = 0.3
+SILENCE = 0.5
 
 
 @contextmanager
@@ -61,8 +61,6 @@ def is_reached(port: int, address: str = SERVER_ADDRESS) -> bool:
 def run_on_server(line: str) -> str:
     """A line as an operator would paste it; it has to succeed."""
     with netns.inside(SERVER):
-        done = subprocess.run(
-            ["sh", "-c", line], capture_output=True, text=True, env=netns._environment(), check=False
-        )
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=netns._environment(), check=False)
     assert done.returncode == 0, (line, done.stdout, done.stderr)
     return done.stdout
