@@ -69,8 +69,10 @@ def _served(facts: Sockets) -> Finding:
 
 def _loopback(facts: Sockets) -> Finding:
     who = holder(facts.serving, sees_all=facts.sees_all)
-    told = "is listened on, by" if facts.protocol == "tcp" else "takes UDP, by"
-    sentence = f"only {endpoints(facts.serving)} {told} {who}: fine locally, dead from outside"
+    places = endpoints(facts.serving)
+    told = "are" if " and " in places else "is"
+    how = "listened on" if facts.protocol == "tcp" else "served with UDP"
+    sentence = f"only {places} {told} {how}, by {who}: fine locally, dead from outside"
     return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=_fix(facts, facts.serving))
 
 

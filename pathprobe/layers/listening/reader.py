@@ -15,6 +15,7 @@ from pathprobe.layers.listening.cgroup import Container, Home, belongs
 from pathprobe.layers.listening.containers import named
 from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.listening.facts import Activation, HostAddress, Process, Socket, Sockets
+from pathprobe.layers.listening.holders import is_called
 from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
 from pathprobe.layers.system import Said, System, ThisMachine, Unread
 
@@ -138,7 +139,7 @@ class _Reading:
     def _kin(self, protocol: str, expected: str) -> tuple[Socket, ...]:
         sockets, _ = self._listed(None)
         known = map(self._with_processes, (one for one in sockets if one.protocol == protocol))
-        return tuple(one for one in known if any(_is_called(process, expected) for process in one.processes))
+        return tuple(one for one in known if any(is_called(process, expected) for process in one.processes))
 
     def _addresses(self) -> tuple[tuple[HostAddress, ...], Iterable[str]]:
         found = addresses.read(self.system)
@@ -167,7 +168,3 @@ def may_trace(status: str) -> bool:
         return bool(int(digits, 16) >> _PTRACE & 1)
     except ValueError:
         return False
-
-
-def _is_called(process: Process, expected: str) -> bool:
-    return process.name == expected

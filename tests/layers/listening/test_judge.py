@@ -69,7 +69,7 @@ BOTH = (LO, ETH0, ETH1)
             found(socket("127.0.0.1", REDIS), socket("::1", REDIS)),
             {},
             FAIL,
-            "only 127.0.0.1:8080 and [::1]:8080 is listened on, by redis-server (pid 12, user redis): "
+            "only 127.0.0.1:8080 and [::1]:8080 are listened on, by redis-server (pid 12, user redis): "
             "fine locally, dead from outside",
         ),
         (
