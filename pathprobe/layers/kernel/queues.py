@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pathprobe.core.layers import Status
+from pathprobe.layers.counters import NETSTAT
 from pathprobe.layers.findings import Finding
-from pathprobe.layers.kernel.counters import NETSTAT
 from pathprobe.layers.kernel.facts import Kernel, counted
 from pathprobe.layers.kernel.question import Question
 from pathprobe.layers.listening.facts import Socket

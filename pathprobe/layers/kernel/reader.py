@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pathprobe.layers.kernel.counters import CONNTRACK, NETSTAT, conntrack, tcp_extensions
+from pathprobe.layers.counters import CONNTRACK, NETSTAT, conntrack, tcp_extensions
 from pathprobe.layers.kernel.facts import SETTINGS, Kernel
 from pathprobe.layers.system import System, Unread
 

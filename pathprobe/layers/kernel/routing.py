@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from pathprobe.core.layers import Evidence, Status
+from pathprobe.layers.counters import NETSTAT
 from pathprobe.layers.findings import Finding
-from pathprobe.layers.kernel.counters import NETSTAT
 from pathprobe.layers.kernel.facts import Kernel, counted, name
 from pathprobe.layers.kernel.question import Question
 

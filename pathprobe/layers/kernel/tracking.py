@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pathprobe.core.layers import Status
+from pathprobe.layers.counters import CONNTRACK
 from pathprobe.layers.findings import Finding
-from pathprobe.layers.kernel.counters import CONNTRACK
 from pathprobe.layers.kernel.facts import Kernel, counted
 
 _COUNT, _MAX = "net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pathprobe.layers.kernel.counters import NETSTAT, tcp_extensions
+from pathprobe.layers.counters import NETSTAT, tcp_extensions
 from pathprobe.layers.listening import addresses, namespaces, proc_net, ss, systemd
 from pathprobe.layers.listening.cgroup import Container, Home, belongs
 from pathprobe.layers.listening.containers import named

@@ -10,8 +10,8 @@ import pytest
 
 from pathprobe.core.layers import Evidence, LayerName, Status
 from pathprobe.layers import kernel
+from pathprobe.layers.counters import conntrack, tcp_extensions
 from pathprobe.layers.kernel import Kernel
-from pathprobe.layers.kernel.counters import conntrack, tcp_extensions
 from pathprobe.layers.kernel.facts import name
 from pathprobe.layers.kernel.ports import is_in
 from pathprobe.layers.kernel.routing import strictness
