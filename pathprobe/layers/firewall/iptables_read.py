@@ -18,12 +18,14 @@ from pathprobe.layers.system import Said, System, Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """``notes``: what could not be seen, a sentence each. ``sources``: the commands whose word this is.
+    """``unseen``: tables that there are and that nobody could read; ``notes``: what else could not be seen, or only as
+    nft has it; a sentence each. ``sources``: the commands whose word this is.
 
     ``only_nft``: tables of iptables-nft that hold what iptables can not print; nft has to be read for these.
     """
 
     tables: tuple[Table, ...] = ()
+    unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     only_nft: tuple[tuple[Family, str], ...] = ()
@@ -46,14 +48,15 @@ _LOADED = {Family.IP: "/proc/net/ip_tables_names", Family.IP6: "/proc/net/ip6_ta
 def read(system: System) -> Seen:
     """All tables of both families and flavours."""
     texts: list[_Text] = []
+    unseen: list[str] = []
     notes: list[str] = []
     for family in (Family.IP, Family.IP6):
         plain = _flavour_of_plain(system, family)
-        for one in (_nft(system, family, plain), _legacy(system, family, plain)):
+        for one, missed in ((_nft(system, family, plain), notes), (_legacy(system, family, plain), unseen)):
             if isinstance(one, _Text):
                 texts.append(one)
             elif one:
-                notes.append(one)
+                missed.append(one)
     sets, said = _sets(system, texts)
     notes += said
     tables: list[Table] = []
@@ -64,6 +67,7 @@ def read(system: System) -> Seen:
             notes.append(f"What {text.command} printed could not be read: {reason}.")
     return Seen(
         tables=tuple(tables),
+        unseen=tuple(unseen),
         notes=tuple(notes),
         sources=tuple(text.command for text in texts),
         only_nft=tuple(one for text in texts for one in _only_nft(text)),

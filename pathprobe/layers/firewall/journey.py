@@ -30,6 +30,7 @@ from pathprobe.layers.firewall.outcome import Fate, Outcome
 from pathprobe.layers.firewall.packet import Key, Packet, Tracking, exactly
 from pathprobe.layers.firewall.ranges import single
 from pathprobe.layers.firewall.state import State, merged
+from pathprobe.layers.firewall.tracked import keeps_connections
 from pathprobe.layers.firewall.walk import Walk, outcome
 from pathprobe.layers.network import Network
 
@@ -78,7 +79,8 @@ class Journey:
 
 def journey(ruleset: Ruleset, question: Question, network: Network) -> Journey:
     """Lead the packet, and the answer to it, through the rules."""
-    trip = _Trip(ruleset=ruleset, network=network, version=question.version)
+    version = question.version
+    trip = _Trip(ruleset=ruleset, network=network, version=version, keeps=keeps_connections(ruleset, version))
     arrived = trip.inwards(State(packet=_first_packet(question, network)), question)
     way_in, trip.outcomes = tuple(trip.outcomes), []
     for state in arrived:
@@ -125,9 +127,12 @@ def _type_of(sources: Ranges, version: int, network: Network) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Trip:
+    """``keeps``: connections are kept track of."""
+
     ruleset: Ruleset
     network: Network
     version: int
+    keeps: bool
     outcomes: list[Outcome] = field(default_factory=list)
 
     def inwards(self, state: State, question: Question) -> list[State]:
@@ -251,7 +256,7 @@ class _Trip:
     def _asked(self, table: Table, chain: Chain, base: Base, states: list[State], *, early: bool) -> list[State]:
         left, asked = [], []
         for state in states:
-            if base.type is ChainType.NAT and not _is_for_nat(state, base.hook):
+            if base.type is ChainType.NAT and not (self.keeps and _is_for_nat(state, base.hook)):
                 left.append(state)
             else:
                 asked.append(_early(state) if early else state)

@@ -141,3 +141,9 @@ def test_a_chain_of_one_device_is_asked_about_what_comes_in_by_that(device: str,
         chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=(device,))), family=Family.NETDEV, name="early"
     )
     assert fates(journey(rules, syn(), machine()))[0] == [expected]
+
+
+@pytest.mark.parametrize(("others", "expected"), [((), Fate.ACCEPTED), ((state(CtState.NEW),), Fate.DROPPED)])
+def test_a_chain_of_nat_is_asked_only_where_connections_are_kept(others: tuple[Compare, ...], expected: Fate) -> None:
+    found = led(chain("nat", (DROP,), base=nat()), chain("in", others, base=hooked()))
+    assert fates(found)[0] == [expected]
