@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pathprobe.core.layers import Layer, Status
 from pathprobe.core.report import Report, State
 
 OK = 0
@@ -11,16 +12,19 @@ OK = 0
 CANNOT = 1
 #: The command line is wrong.
 USAGE = 2
+CLOSED = 3
+BLOCKED = 4
+UNCLEAR = 6
 MIXED = 8
 INTERRUPTED = 130
 
 _OF_STATE = {
     State.OPEN: OK,
-    State.CLOSED: 3,
-    State.FILTERED: 4,
+    State.CLOSED: CLOSED,
+    State.FILTERED: BLOCKED,
     State.UNREACHABLE: 5,
-    State.OPEN_FILTERED: 6,
-    State.UNKNOWN: 6,
+    State.OPEN_FILTERED: UNCLEAR,
+    State.UNKNOWN: UNCLEAR,
     State.INTERMITTENT: 7,
 }
 
@@ -29,6 +33,15 @@ def of(report: Report) -> int:
     """The status of a finished or interrupted run; that of the verdict where only a capture file is cut."""
     is_cut = report.file is not None and report.file.cut is not None
     return of_states((result.verdict.state for result in report.results), complete=report.complete or is_cut)
+
+
+def of_layers(layers: Iterable[Layer]) -> int:
+    """The status of a look at layers: nothing listens, something blocks, it could not be told, all is well."""
+    layers = tuple(layers)
+    if any(layer.is_absent for layer in layers):
+        return CLOSED
+    found = {layer.status for layer in layers}
+    return BLOCKED if Status.FAIL in found else UNCLEAR if Status.UNKNOWN in found else OK
 
 
 def of_states(states: Iterable[State], *, complete: bool) -> int:

@@ -89,9 +89,14 @@ class Asked:
     source: str | None = None
 
     @property
+    def label_of_port(self) -> str:
+        """``8080/tcp``."""
+        return f"{self.port}/{self.protocol}"
+
+    @property
     def label(self) -> str:
         """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
-        return f"{self.port}/{self.protocol}" + (f" from {self.source}" if self.source else "")
+        return self.label_of_port + (f" from {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -292,7 +292,10 @@ class Jump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictMap:
-    """The verdict that stands beside the packet's element; none of them: on with the next statement."""
+    """The verdict that stands beside the packet's first fitting element; none of them: the rule ends (NFT_BREAK).
+
+    Behind CONTINUE the rule goes on with its next statement.
+    """
 
     fields: tuple[Field, ...]
     entries: tuple[tuple[Element, End | Jump], ...]
@@ -319,7 +322,7 @@ class Translate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslateMap:
-    """The translation that stands beside the packet's element; none of them: on with the next statement."""
+    """The translation that stands beside the packet's first fitting element; none of them: the rule ends."""
 
     fields: tuple[Field, ...]
     entries: tuple[tuple[Element, Translate], ...]

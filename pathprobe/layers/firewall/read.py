@@ -15,7 +15,7 @@ from pathprobe.layers.system import System, Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """``unseen``: rules that there may be and that could not be read, a sentence each; ``notes``: what is less grave."""
+    """``unseen``: rules that there may be and that could not be read, a sentence each; ``notes``: less grave ones."""
 
     ruleset: Ruleset
     unseen: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Does the kernel keep track of connections at all?
 
-It begins when a rule is loaded that asks for one or translates addresses (nf_ct_netns_get), for the rule's own families.
-Without that a chain of type nat is there and no packet is ever led through it.
+It begins when a rule is loaded that asks for one or translates addresses (nf_ct_netns_get), for the rule's own
+families. Without that a chain of type nat is there and no packet is ever led through it.
 """
 
 from __future__ import annotations

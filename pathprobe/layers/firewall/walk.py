@@ -132,15 +132,18 @@ class _Step:
         match statement:
             case Compare() | Named() | Combined() | RouteBack() | AnyOf() | Opaque():
                 return self._condition(statement, states)
-            case Assign() | Copy() | Untrack():
+            case Copy():
+                # What cannot be read ends the rule; what cannot be written does not (nft_ct_get_eval, nft_ct_set_eval).
+                self.on += [state for state in states if not state.packet.has(statement.source)]
+                return [changed(state, statement) for state in states if state.packet.has(statement.source)]
+            case Assign() | Untrack():
                 return [changed(state, statement) for state in states]
             case VerdictMap():
                 return self._map(statement, states)
             case TranslateMap():
                 return self._map(statement, states)
             case _:
-                self._verdict(statement, states)
-                return []
+                return self._verdict(statement, states)
 
     def _condition(self, condition: Condition, states: list[State]) -> list[State]:
         held = []
@@ -161,6 +164,7 @@ class _Step:
 
     def _map(self, table: VerdictMap | TranslateMap, states: list[State]) -> list[State]:
         """Each with what stands beside its element; for those without one the rule ends, as a failed lookup ends it."""
+        going_on: list[State] = []
         for state in states:
             rest: State | None = state
             if not all(state.packet.has(field) for field in table.fields):
@@ -171,20 +175,21 @@ class _Step:
                     break
                 match fits(table.fields, element, rest.packet):
                     case Told.YES:
-                        self._verdict(verdict, [rest])
+                        going_on += self._verdict(verdict, [rest])
                         rest = None
                     case Told.MAYBE:
                         doubt = self._doubt(table)
-                        self._verdict(verdict, [rest.assuming(doubt, held=True)])
+                        going_on += self._verdict(verdict, [rest.assuming(doubt, held=True)])
                         rest = rest.assuming(doubt, held=False)
                     case Some(inside, outside):
-                        self._verdict(verdict, [_from(rest, inside)])
+                        going_on += self._verdict(verdict, [_from(rest, inside)])
                         rest = _from(rest, outside)
             if rest is not None:
                 self.on.append(rest)
-        return []
+        return going_on
 
-    def _verdict(self, verdict: End | Jump | Translate, states: list[State]) -> None:
+    def _verdict(self, verdict: End | Jump | Translate, states: list[State]) -> list[State]:
+        """Those for whom the next statement of the rule counts all the same."""
         place = self.walk._place(self.chain, self.rule)
         match verdict:
             case End(ending=Ending.ACCEPT):
@@ -192,7 +197,7 @@ class _Step:
             case End(ending=Ending.RETURN):
                 self.left.returned += states
             case End(ending=Ending.CONTINUE):
-                self.on += states
+                return states
             case End():
                 fate = _FATES[verdict.ending]
                 self.walk.outcomes += [
@@ -204,6 +209,7 @@ class _Step:
                 self.left.accepted += [
                     (translated(state, verdict, place, self.walk.network), place) for state in states
                 ]
+        return []
 
     def _jump(self, jump: Jump, states: list[State], place: Place) -> None:
         chain = self.walk.table.chains.get(jump.chain)

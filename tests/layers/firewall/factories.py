@@ -26,7 +26,9 @@ from pathprobe.layers.firewall.model import (
 )
 from pathprobe.layers.network import Address, Interface, Network, map_routes
 
-ACCEPT, DROP, RETURN = (End(ending=one) for one in (Ending.ACCEPT, Ending.DROP, Ending.RETURN))
+ACCEPT, DROP, RETURN, CONTINUE = (
+    End(ending=one) for one in (Ending.ACCEPT, Ending.DROP, Ending.RETURN, Ending.CONTINUE)
+)
 REJECT = End(ending=Ending.REJECT, detail="icmp port-unreachable")
 GUESS = Opaque(text="bpf sixteen")
 

@@ -10,6 +10,7 @@ from pathprobe.layers.firewall.model import (
     Backend,
     Chain,
     Compare,
+    Copy,
     CtState,
     Ending,
     Family,
@@ -147,3 +148,11 @@ def test_a_chain_of_one_device_is_asked_about_what_comes_in_by_that(device: str,
 def test_a_chain_of_nat_is_asked_only_where_connections_are_kept(others: tuple[Compare, ...], expected: Fate) -> None:
     found = led(chain("nat", (DROP,), base=nat()), chain("in", others, base=hooked()))
     assert fates(found)[0] == [expected]
+
+
+def test_a_mark_of_a_connection_that_is_not_kept_cannot_be_read_and_ends_the_rule() -> None:
+    found = led(
+        chain("raw", (Untrack(),), base=hooked(Hook.PREROUTING, -300)),
+        chain("in", (Copy(field=Field.MARK, source=Field.CT_MARK), DROP), base=hooked()),
+    )
+    assert fates(found)[0] == [Fate.ACCEPTED]

@@ -20,6 +20,7 @@ from pathprobe.layers.firewall.model import (
 from pathprobe.layers.firewall.outcome import Fate, Outcome
 from tests.layers.firewall.factories import (
     ACCEPT,
+    CONTINUE,
     DROP,
     GUESS,
     REJECT,
@@ -110,6 +111,11 @@ CASES = {
         rules=((VerdictMap(fields=(Field.TCP_DESTINATION_PORT,), entries=((((443, 443),), DROP),)), ACCEPT), (REJECT,)),
         fate=Fate.REJECTED,
         by="in 2",
+    ),
+    "a verdict map that lets the rule go on": Case(
+        rules=((VerdictMap(fields=(Field.PROTOCOL,), entries=((((6, 6),), CONTINUE),)), REJECT),),
+        fate=Fate.REJECTED,
+        by="in 1",
     ),
     "a field of the other protocol, negated": Case(
         rules=((Compare(field=Field.UDP_DESTINATION_PORT, ranges=((1, 1),), negated=True), DROP),),

@@ -1,0 +1,125 @@
+"""``pathprobe host PORT``: layers 1 to 3 on this machine; ``host backup`` and ``host restore``: its packet filters."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import time
+from typing import Any
+
+import click
+
+from pathprobe.commands import status
+
+_PROTOCOLS = ("tcp", "udp")
+
+#: The command that a port stands for.
+_CHECK = "check"
+
+
+class _PortOrCommand(click.Group):
+    """``host 8080`` is ``host check 8080``: what is no command is a port."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [_CHECK, *args]
+        return super().parse_args(ctx, args)
+
+
+class _Port(click.ParamType[tuple[int, str]]):
+    """A port with its protocol: 8080, 8080/tcp, 53/udp."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, str]:
+        number, _, protocol = str(value).partition("/")
+        protocol = protocol or "tcp"
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 65535):
+            self.fail(f"{value!r} is no port: write 8080, 8080/tcp or 53/udp", param, ctx)
+        if protocol not in _PROTOCOLS:
+            self.fail(f"{protocol!r} is neither tcp nor udp", param, ctx)
+        return int(number), protocol
+
+
+class _Address(click.ParamType[Any]):
+    """An address of either version."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return ipaddress.ip_address(value)
+        except ValueError:
+            self.fail(f"{value!r} is no IP address", param, ctx)
+
+
+@click.group(cls=_PortOrCommand, invoke_without_command=False, subcommand_metavar="PORT[/tcp|/udp] [OPTIONS]")
+def host() -> None:
+    """Is this machine's own PORT served, let in by its firewall, and allowed? Layers 1 to 3, read-only.
+
+    \b
+    sudo pathprobe host 8080                      all of it; pathprobe host check --help has the options
+    sudo pathprobe host 53/udp --from 10.0.0.9    for this client
+    sudo pathprobe host backup DIR                keep the packet filters as they are
+    sudo pathprobe host restore DIR               show what differs; --yes puts it back
+
+    \b
+    Exit status: 0 healthy, 3 nothing listens, 4 blocked, 6 could not tell; 1 could not do the job,
+    2 wrong command line.
+    """
+
+
+@host.command(_CHECK)
+@click.argument("port", type=_Port(), metavar="PORT[/tcp|/udp]")
+@click.option("--from", "source", type=_Address(), metavar="ADDRESS", help="Who is to reach it (default: anybody).")
+@click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
+@click.option("-4", "family", flag_value=4, type=int, help="Over IPv4 only.")
+@click.option("-6", "family", flag_value=6, type=int, help="Over IPv6 only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document (pathprobe-layers/1) instead of text.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what was seen of healthy layers too.")
+def check(
+    port: tuple[int, str], source: Any, expect: str | None, family: int | None, as_json: bool, verbose: bool
+) -> None:
+    """Is this machine's own PORT served, let in by its firewall, and allowed?
+
+    Says who listens and where, leads a packet through all rules of nft and iptables and names the one that decides,
+    looks at the kernel's own reasons to drop it, and at SELinux and AppArmor. Changes nothing; what is printed as a
+    fix is for you to copy. Without root it says what it could not see.
+
+    \b
+    Exit status: 0 healthy, 3 nothing listens, 4 blocked, 6 could not tell; 1 could not do the job,
+    2 wrong command line.
+    """
+    from pathprobe.core.layers import Asked, LayersReport
+    from pathprobe.layers.conclusion import conclude
+    from pathprobe.layers.host import PortQuestion, look
+    from pathprobe.layers.system import ThisMachine
+
+    number, protocol = port
+    if source is not None and family not in (None, source.version):
+        raise click.UsageError(f"--from {source} is not an IPv{family} address")
+    started, begun = time.time(), time.monotonic()
+    question = PortQuestion(port=number, protocol=protocol, source=source, version=family, expected=expect)
+    layers = look(ThisMachine(), question, now=started)
+    asked = Asked(
+        given=f"{number}/{protocol}", protocol=protocol, port=number, source=None if source is None else str(source)
+    )
+    report = LayersReport(
+        asked=asked,
+        started=started,
+        duration=time.monotonic() - begun,
+        layers=layers,
+        conclusion=conclude(layers, asked),
+    )
+    click.echo(_rendered(report, as_json=as_json, verbose=verbose))
+    sys.exit(status.of_layers(layers))
+
+
+def _rendered(report: Any, *, as_json: bool, verbose: bool) -> str:
+    if as_json:
+        from pathprobe.output import layers_json
+
+        return layers_json.render(report)
+    from pathprobe.output import layers_table
+
+    return layers_table.render(report, colour=sys.stdout.isatty(), verbose=verbose)

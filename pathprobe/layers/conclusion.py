@@ -1,0 +1,58 @@
+"""What do the rows of this machine say together?
+
+The first broken layer is the one to mend; what else is broken stands beside it, for it will be next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pathprobe.core.layers import Asked, Conclusion, Layer, Status
+
+
+def conclude(layers: Sequence[Layer], asked: Asked) -> Conclusion:
+    """One sentence that joins the rows, and what to do next."""
+    broken = [one for one in layers if one.status is Status.FAIL]
+    unclear = [one for one in layers if one.status is Status.UNKNOWN]
+    if broken:
+        return _stopped(broken, asked)
+    if unclear:
+        rows = " and ".join(f"layer {one.number} ({one.name})" for one in unclear)
+        return Conclusion(
+            layer=None,
+            summary=f"UNKNOWN   nothing that could be seen stops it, but {rows} could not be told",
+            next_steps=_unclear_steps(asked),
+        )
+    return Conclusion(
+        layer=None,
+        summary="HEALTHY   nothing on this machine stops it" + _warned(layers),
+        next_steps=(
+            f"If it cannot be reached all the same, the packets die on their way: pathprobe {asked.protocol} "
+            f"ADDRESS:{asked.port} from the client says where.",
+            f"pathprobe host {asked.label_of_port} --watch-arrivals 30 shows here whether they arrive.",
+        ),
+    )
+
+
+def _stopped(broken: Sequence[Layer], asked: Asked) -> Conclusion:
+    first, *others = broken
+    also = "".join(f"; layer {one.number} ({one.name}) stops it too" for one in others)
+    word = "NOT SERVED" if first.is_absent else "BLOCKED"
+    steps = [f"Then look again: pathprobe host {asked.label_of_port}"] if first.fix else []
+    return Conclusion(
+        layer=first.number,
+        summary=f"{word}   layer {first.number} ({first.name}): {first.summary}{also}",
+        next_steps=tuple(steps),
+    )
+
+
+def _unclear_steps(asked: Asked) -> tuple[str, ...]:
+    return (
+        f"sudo pathprobe host {asked.label_of_port} --watch-arrivals 30, and ask from the client meanwhile: it shows "
+        "what becomes of each packet.",
+    )
+
+
+def _warned(layers: Sequence[Layer]) -> str:
+    warned = [f"layer {one.number} ({one.name})" for one in layers if one.status is Status.WARN]
+    return f"; {' and '.join(warned)} deserves a look" if warned else ""
