@@ -24,9 +24,10 @@ from pathprobe.layers.firewall.model import (
     Table,
 )
 from pathprobe.layers.firewall.nft_conditions import Surroundings
+from pathprobe.layers.firewall.nft_listing import Listing, read_listing
 from pathprobe.layers.firewall.nft_maps import Choice, closed, undecided
 from pathprobe.layers.firewall.nft_statements import read_statement
-from pathprobe.layers.firewall.nft_text import Listing, read_listing, rule_text
+from pathprobe.layers.firewall.nft_text import rule_text
 from pathprobe.layers.firewall.nft_values import Json
 
 

@@ -64,7 +64,7 @@ _DECIDES: Final = frozenset(
     {"vmap", "jump", "goto", "queue", "tproxy", "synproxy", "fwd", "reject", "xt", *ENDINGS, *_TRANSLATIONS}
 )
 
-_DECIDES_NOTHING: Final = frozenset({"log", "dup", "flow", "last", "comment"})
+_DECIDES_NOTHING: Final = frozenset({"log", "dup", "flow", "last", "reset", "comment"})
 
 
 def _not_in_json(text: str) -> Statements:
@@ -125,9 +125,12 @@ def _limit(kind: str) -> Reader:
 _LIMITS: Final = ("limit", "quota", "ct count")
 
 
-def _set_update(value: Json, around: Surroundings) -> Statements:
-    inner = value.get("stmt", [])
-    return _dynamic({"set": value}, value["elem"], inner if isinstance(inner, list) else [inner], around)
+def _update(kind: str) -> Reader:
+    def read(value: Json, around: Surroundings) -> Statements:
+        inner = value.get("stmt", [])
+        return _dynamic({kind: value}, value["elem"], inner if isinstance(inner, list) else [inner], around)
+
+    return read
 
 
 def _meter(value: Json, around: Surroundings) -> Statements:
@@ -212,7 +215,7 @@ _STATEMENTS: Final[Mapping[str, Reader]] = {
     "fwd": _handed("fwd"),
     "vmap": verdict_map,
     **{kind: _limit(kind) for kind in _LIMITS},
-    "set": _set_update,
+    **{kind: _update(kind) for kind in ("set", "map")},
     "meter": _meter,
     "mangle": _mangle,
     "notrack": lambda _value, _around: (Untrack(),),

@@ -1,91 +1,16 @@
-"""How would nft print this rule, and what did it print that its JSON leaves out?
+"""How would nft print a statement of its JSON?
 
-``nft -a list ruleset`` has each rule's own text, and with nft 1.0.6 it alone says which devices an ingress chain
-belongs to and whether a table is dormant. Without it the text is made from the JSON, close to what nft prints.
+For what people are shown where nft's own text is not at hand, and for the part of a rule that is not understood. Close
+to what nft prints, not equal: JSON does not say whether a number was written in hexadecimal.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from pathprobe.layers.firewall.nft_values import STRANGE, Json
-
-#: Family, table, chain.
-ChainKey = tuple[str, str, str]
-
-_HANDLE = " # handle "
-
-
-@dataclass(slots=True, kw_only=True)
-class Listing:
-    """What the text has: ``rules`` by chain and handle, ``devices`` of the chains that have some."""
-
-    rules: dict[tuple[str, str, str, int], str] = field(default_factory=dict)
-    devices: dict[ChainKey, tuple[str, ...]] = field(default_factory=dict)
-    dormant: set[tuple[str, str]] = field(default_factory=set)
-    tables: set[tuple[str, str]] = field(default_factory=set)
-
-
-def read_listing(text: str) -> Listing:
-    """What is said in the output of ``nft -a list ruleset``; never raises, lines it does not know say nothing."""
-    listing = Listing()
-    table: tuple[str, str] | None = None
-    chain: ChainKey | None = None
-    begun: list[str] = []  # a rule with many elements goes over several lines
-    for line in text.splitlines():
-        if not line:
-            continue
-        if not line.startswith("\t"):
-            table, chain = _table_of(line), None
-            if table is not None:
-                listing.tables.add(table)
-        elif table is None:
-            pass
-        elif chain is not None:
-            if line == "\t}":
-                chain = None
-            else:
-                begun = _chain_line(line.strip(), chain, begun, listing)
-        elif line.startswith("\tchain "):
-            chain, begun = (*table, line.split()[1]), []
-        elif line.startswith("\tflags ") and "dormant" in line:
-            listing.dormant.add(table)
-    return listing
-
-
-def _table_of(line: str) -> tuple[str, str] | None:
-    words = line.split()
-    return (words[1], words[2]) if len(words) > 3 and words[0] == "table" else None
-
-
-def _chain_line(line: str, chain: ChainKey, begun: list[str], listing: Listing) -> list[str]:
-    """Takes in a line of a chain; returns what is begun of a rule."""
-    body, mark, handle = line.rpartition(_HANDLE)
-    if mark and handle.isdecimal():
-        listing.rules[(*chain, int(handle))] = " ".join([*begun, body]) if begun else body
-        return []
-    if not begun and line.startswith("type ") and " hook " in line:
-        devices = _devices(line)
-        if devices:
-            listing.devices[chain] = devices
-        return []
-    if not begun and (not line or line.startswith("comment ")):
-        return []
-    return [*begun, line]
-
-
-def _devices(line: str) -> tuple[str, ...]:
-    before_priority = line.partition(" priority ")[0]
-    _, word, names = before_priority.partition(" device")
-    if not word:
-        return ()
-    return tuple(name.strip(' "{}') for name in names.removeprefix("s =").split(",") if name.strip(' "{}'))
-
-
-# Text from JSON
 
 #: Elements of a set that are spelled out; nobody reads ten thousand.
 _SPELLED = 12

@@ -91,6 +91,12 @@ STATEMENTS: list[tuple[Any, tuple[Statement, ...]]] = [
     ({"counter": None}, ()),
     ({"log": None}, ()),
     ({"set": {"op": "add", "elem": MARK, "set": "@s"}}, ()),
+    ({"map": {"op": "add", "elem": MARK, "data": 1, "map": "@m"}}, ()),
+    ({"reset": {"tcp option": {"name": "timestamp"}}}, ()),
+    (
+        {"mangle": {"key": {"tcp option": {"name": "maxseg", "field": "size"}}, "value": {"rt": {"key": "mtu"}}}},
+        (TCP,),
+    ),
     # limits
     ({"ct count": {"val": 10}}, (Opaque(text="ct count 10", is_rate=True),)),
     ({"ct count": {"val": 10, "inv": True}}, (Opaque(text="ct count over 10"),)),
