@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_matches import Conditions, Context, read_option
+from pathprobe.layers.firewall.iptables_options import Conditions, Context, read_option
 from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import AnyOf, Compare, Condition, CtState, CtStatus, Field, Opaque
 

@@ -7,195 +7,29 @@ asks for a later fragment or such a header never holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall import iptables_words
-from pathprobe.layers.firewall.ipset_save import IpSet
+from pathprobe.layers.firewall.iptables_options import (
+    DESTINATIONS,
+    NEVER,
+    SOURCES,
+    Conditions,
+    Context,
+    OptionReader,
+    read_option,
+)
+from pathprobe.layers.firewall.iptables_ports import SINGLE_PORTS, either_port, icmp, ports_of, syn, tcp_flags
 from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import (
     AddressType,
     AnyOf,
-    Combined,
     Compare,
-    Condition,
     Family,
     Field,
-    Named,
     Opaque,
-    Range,
-    Ranges,
     RouteBack,
 )
-
-#: Never holds.
-NEVER = Compare(field=Field.VERSION, ranges=())
-
-_ANY_PORT = (0, 65535)
-
-SOURCES = {Family.IP: Field.IP_SOURCE, Family.IP6: Field.IP6_SOURCE}
-DESTINATIONS = {Family.IP: Field.IP_DESTINATION, Family.IP6: Field.IP6_DESTINATION}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a match has to know beside its own words.
-
-    ``protocol``: the one that the rule is about, None: any. ``groups``: what was made of sets already.
-    """
-
-    family: Family
-    protocol: int | None = None
-    sets: Mapping[str, IpSet] = field(default_factory=dict)
-    groups: dict[tuple[str, str], tuple[Compare | Combined, ...]] = field(default_factory=dict)
-
-
-Conditions = Iterable[Condition]
-OptionReader = Callable[[Option, Context], Conditions]
-
-
-def read_option(reader: OptionReader | None, option: Option, context: Context, *, owner: str = "") -> Conditions:
-    """What the option asks for; as Opaque where the reader is none or does not understand it."""
-    if reader is not None:
-        try:
-            return reader(option, context)
-        except ValueError:
-            pass
-    return (Opaque(text=f"-m {owner} {option.text}" if owner else option.text),)
-
-
-# General options
-
-
-def _source(option: Option, context: Context) -> Conditions:
-    found = SOURCES[context.family]
-    return (values.compared_address(found, option.value, context.family, negated=option.negated),)
-
-
-def _destination(option: Option, context: Context) -> Conditions:
-    found = DESTINATIONS[context.family]
-    return (values.compared_address(found, option.value, context.family, negated=option.negated),)
-
-
-def _interface(found: Field) -> OptionReader:
-    def reader(option: Option, _: Context) -> Conditions:
-        name = option.value
-        pattern = name[:-1] + "*" if name.endswith("+") else name
-        return (Named(field=found, patterns=(pattern,), negated=option.negated),)
-
-    return reader
-
-
-def _protocol(option: Option, _: Context) -> Conditions:
-    number = values.protocol(option.value)
-    if number is None:
-        return (NEVER,) if option.negated else ()
-    return (Compare(field=Field.PROTOCOL, ranges=((number, number),), negated=option.negated),)
-
-
-def _fragment(option: Option, _: Context) -> Conditions:
-    return () if option.negated else (NEVER,)
-
-
-def name_of(option: Option) -> str:
-    """The short name of a general option."""
-    return iptables_words.GENERAL.get(option.name, option.name)
-
-
-GENERAL: Mapping[str, OptionReader] = {
-    "-s": _source,
-    "-d": _destination,
-    "-i": _interface(Field.INPUT_INTERFACE),
-    "-o": _interface(Field.OUTPUT_INTERFACE),
-    "-p": _protocol,
-    "-f": _fragment,
-}
-
-
-# Ports, flags, ICMP
-
-_PORT_FIELDS = {
-    values.TCP: (Field.TCP_SOURCE_PORT, Field.TCP_DESTINATION_PORT),
-    values.UDP: (Field.UDP_SOURCE_PORT, Field.UDP_DESTINATION_PORT),
-}
-
-
-def _port_fields(context: Context) -> tuple[Field, Field]:
-    return _PORT_FIELDS.get(context.protocol or 0, (Field.SOURCE_PORT, Field.DESTINATION_PORT))
-
-
-def _ports(end: int, reader: Callable[[str], Ranges]) -> OptionReader:
-    def read(option: Option, context: Context) -> Conditions:
-        found = _port_fields(context)[end]
-        return (Compare(field=found, ranges=reader(option.value), negated=option.negated),)
-
-    return read
-
-
-def _one_range(text: str) -> Ranges:
-    return (values.ports(text),)
-
-
-def _either_port(option: Option, context: Context) -> Conditions:
-    """``--ports``: the one or the other."""
-    ranges = values.list_of_ports(option.value)
-    elements = [(_ANY_PORT, wanted) for wanted in ranges] + [(wanted, _ANY_PORT) for wanted in ranges]
-    return (Combined(fields=_port_fields(context), elements=tuple(elements), negated=option.negated),)
-
-
-def _tcp_flags(option: Option, _: Context) -> Conditions:
-    if len(option.values) != 2:
-        raise NotUnderstood(option.text)
-    mask, wanted = (values.bits(text, values.TCP_FLAGS) for text in option.values)
-    return (Compare(field=Field.TCP_FLAGS, ranges=((wanted, wanted),), mask=mask, negated=option.negated),)
-
-
-def _syn(option: Option, _: Context) -> Conditions:
-    return (Compare(field=Field.TCP_FLAGS, ranges=((2, 2),), mask=0x17, negated=option.negated),)
-
-
-#: What may stand for numbers in rules that nobody has saved yet (iptables -p icmp -h).
-_ICMP_NAMES = {
-    "echo-reply": "0", "pong": "0", "destination-unreachable": "3", "network-unreachable": "3/0",
-    "host-unreachable": "3/1", "protocol-unreachable": "3/2", "port-unreachable": "3/3", "fragmentation-needed": "3/4",
-    "network-prohibited": "3/9", "host-prohibited": "3/10", "communication-prohibited": "3/13", "source-quench": "4",
-    "redirect": "5", "echo-request": "8", "ping": "8", "router-advertisement": "9", "router-solicitation": "10",
-    "time-exceeded": "11", "ttl-exceeded": "11", "parameter-problem": "12", "timestamp-request": "13",
-    "timestamp-reply": "14", "address-mask-request": "17", "address-mask-reply": "18",
-}  # fmt: skip
-_ICMP6_NAMES = {
-    "destination-unreachable": "1", "no-route": "1/0", "communication-prohibited": "1/1", "address-unreachable": "1/3",
-    "port-unreachable": "1/4", "packet-too-big": "2", "time-exceeded": "3", "ttl-exceeded": "3",
-    "parameter-problem": "4", "echo-request": "128", "ping": "128", "echo-reply": "129", "pong": "129",
-    "router-solicitation": "133", "router-advertisement": "134", "neighbour-solicitation": "135",
-    "neighbor-solicitation": "135", "neighbour-advertisement": "136", "neighbor-advertisement": "136",
-    "redirect": "137",
-}  # fmt: skip
-
-
-def icmp_type_and_code(text: str, family: Family) -> tuple[Range, Range | None]:
-    """``8``, ``3/10``, or a name that stands for these."""
-    names = _ICMP_NAMES if family is Family.IP else _ICMP6_NAMES
-    type_, slash, code = names.get(text, text).partition("/")
-    number = values.number_of(type_, most=255)
-    return (number, number), values.numbers(code, most=255) if slash else None
-
-
-def _icmp(type_field: Field, code_field: Field) -> OptionReader:
-    def reader(option: Option, context: Context) -> Conditions:
-        # Type 255 stands for any (icmp_type_code_match in xt_icmp, ipt_icmp).
-        if option.value in ("any", "255"):
-            return (NEVER,) if option.negated else ()
-        type_, code = icmp_type_and_code(option.value, context.family)
-        if code is None:
-            return (Compare(field=type_field, ranges=(type_,), negated=option.negated),)
-        return (Combined(fields=(type_field, code_field), elements=((type_, code),), negated=option.negated),)
-
-    return reader
-
-
-# Marks, addresses, sizes
 
 
 def _mark(found: Field) -> OptionReader:
@@ -277,30 +111,23 @@ def _nothing(_: Option, __: Context) -> Conditions:
     return ()
 
 
-_SINGLE_PORTS: Mapping[str, OptionReader] = {
-    "--sport": _ports(0, _one_range),
-    "--source-port": _ports(0, _one_range),
-    "--dport": _ports(1, _one_range),
-    "--destination-port": _ports(1, _one_range),
-}
-
 #: Matches whose options ask for something each, all of which has to hold.
 BY_OPTION: Mapping[str, Mapping[str, OptionReader]] = {
-    "tcp": {**_SINGLE_PORTS, "--tcp-flags": _tcp_flags, "--syn": _syn},
-    "udp": _SINGLE_PORTS,
-    "udplite": _SINGLE_PORTS,
-    "sctp": _SINGLE_PORTS,
-    "dccp": _SINGLE_PORTS,
+    "tcp": {**SINGLE_PORTS, "--tcp-flags": tcp_flags, "--syn": syn},
+    "udp": SINGLE_PORTS,
+    "udplite": SINGLE_PORTS,
+    "sctp": SINGLE_PORTS,
+    "dccp": SINGLE_PORTS,
     "multiport": {
-        "--sports": _ports(0, values.list_of_ports),
-        "--source-ports": _ports(0, values.list_of_ports),
-        "--dports": _ports(1, values.list_of_ports),
-        "--destination-ports": _ports(1, values.list_of_ports),
-        "--ports": _either_port,
+        "--sports": ports_of(0, values.list_of_ports),
+        "--source-ports": ports_of(0, values.list_of_ports),
+        "--dports": ports_of(1, values.list_of_ports),
+        "--destination-ports": ports_of(1, values.list_of_ports),
+        "--ports": either_port,
     },
-    "icmp": {"--icmp-type": _icmp(Field.ICMP_TYPE, Field.ICMP_CODE)},
-    "icmp6": {"--icmpv6-type": _icmp(Field.ICMP6_TYPE, Field.ICMP6_CODE)},
-    "icmpv6": {"--icmpv6-type": _icmp(Field.ICMP6_TYPE, Field.ICMP6_CODE)},
+    "icmp": {"--icmp-type": icmp(Field.ICMP_TYPE, Field.ICMP_CODE)},
+    "icmp6": {"--icmpv6-type": icmp(Field.ICMP6_TYPE, Field.ICMP6_CODE)},
+    "icmpv6": {"--icmpv6-type": icmp(Field.ICMP6_TYPE, Field.ICMP6_CODE)},
     "mark": {"--mark": _mark(Field.MARK)},
     "connmark": {"--mark": _mark(Field.CT_MARK)},
     "iprange": {"--src-range": _address_range(SOURCES), "--dst-range": _address_range(DESTINATIONS)},

@@ -8,25 +8,22 @@ iptables-save's is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from pathprobe.layers.firewall import iptables_conntrack, iptables_matches, iptables_sets
 from pathprobe.layers.firewall.ipset_save import IpSet
-from pathprobe.layers.firewall.iptables_matches import Conditions, Context, read_option
+from pathprobe.layers.firewall.iptables_conditions import conditions
+from pathprobe.layers.firewall.iptables_options import Context
 from pathprobe.layers.firewall.iptables_targets import Surroundings, read_target, unknown
-from pathprobe.layers.firewall.iptables_values import protocol
-from pathprobe.layers.firewall.iptables_words import Dissected, Module, NotUnderstood, Option, dissect, plain, split
+from pathprobe.layers.firewall.iptables_words import Dissected, NotUnderstood, Option, dissect, plain, split
 from pathprobe.layers.firewall.model import (
     Backend,
     Base,
     Chain,
     ChainType,
-    Condition,
     Ending,
     Family,
     Hook,
     Jump,
-    Opaque,
     Rule,
     Statement,
     Table,
@@ -186,63 +183,7 @@ def _read_rule(text: str, table: _Open, chain: str, context: Context) -> tuple[t
         return unknown(text), None
     base = table.bases[chain]
     surroundings = Surroundings(family=context.family, hook=base.hook if base else None, general=rule.general)
-    return (*_conditions(rule, context), *_verdict(rule, table, surroundings)), _comment(rule)
-
-
-def _conditions(rule: Dissected, context: Context) -> Iterator[Condition]:
-    for option in rule.general:
-        yield from read_option(iptables_matches.GENERAL.get(iptables_matches.name_of(option)), option, context)
-    inner = replace(context, protocol=_only_protocol(rule)) if rule.matches else context
-    for match in rule.matches:
-        yield from _of_match(match, inner)
-    for option in rule.stray:
-        yield Opaque(text=option.text)
-
-
-def _only_protocol(rule: Dissected) -> int | None:
-    """The protocol that a rule is about, by which its ports are named."""
-    for option in rule.general:
-        if iptables_matches.name_of(option) == "-p" and not option.negated and option.values:
-            try:
-                return protocol(option.value)
-            except ValueError:
-                return None
-    return None
-
-
-_WHOLE = {
-    "state": iptables_conntrack.state,
-    "conntrack": iptables_conntrack.conntrack,
-    "set": iptables_sets.in_set,
-    "addrtype": iptables_matches.address_type,
-    "rpfilter": iptables_matches.reverse_path,
-    "recent": iptables_matches.recent,
-    "rt": iptables_matches.extension_header,
-    "frag": iptables_matches.extension_header,
-    "hbh": iptables_matches.extension_header,
-    "dst": iptables_matches.extension_header,
-    "limit": iptables_matches.rate,
-    "hashlimit": iptables_matches.rate,
-    "connlimit": iptables_matches.rate,
-    "quota": iptables_matches.rate,
-}
-
-
-def _of_match(match: Module, context: Context) -> Conditions:
-    readers = iptables_matches.BY_OPTION.get(match.name)
-    if readers is not None:
-        return [
-            condition
-            for option in match.options
-            for condition in read_option(readers.get(option.name), option, context, owner=match.name)
-        ]
-    whole = _WHOLE.get(match.name)
-    if whole is not None:
-        try:
-            return tuple(whole(match, context))
-        except ValueError:
-            pass
-    return (Opaque(text=match.text),)
+    return (*conditions(rule, context), *_verdict(rule, table, surroundings)), _comment(rule)
 
 
 def _verdict(rule: Dissected, table: _Open, surroundings: Surroundings) -> tuple[Statement, ...]:

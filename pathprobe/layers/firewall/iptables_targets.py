@@ -10,15 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_matches import DESTINATIONS, name_of
+from pathprobe.layers.firewall.iptables_marks import MARKS
+from pathprobe.layers.firewall.iptables_options import DESTINATIONS, name_of
 from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import (
-    Assign,
-    Copy,
     End,
     Ending,
     Family,
-    Field,
     Hook,
     Nat,
     Opaque,
@@ -76,6 +74,8 @@ def _known(target: Module, surroundings: Surroundings) -> Statements:
         return ()
     if target.name in _HANDED:
         return (End(ending=Ending.HANDED, detail=_without_dash_j(target)),)
+    if target.name in MARKS:
+        return MARKS[target.name](target)
     reader = _READERS.get(target.name)
     if reader is None:
         raise NotUnderstood(target.text)
@@ -200,82 +200,6 @@ def _mapped_one_by_one(to: Range, surroundings: Surroundings) -> TranslateMap:
     )
 
 
-# Marks
-
-
-def _set_mark(field: Field) -> Callable[[Option], Statement]:
-    def reader(option: Option) -> Statement:
-        value, mask = values.value_and_mask(option.value)
-        return _assigned(field, value, mask)
-
-    return reader
-
-
-def _assigned(field: Field, value: int, mask: int) -> Assign:
-    """mark_tg of xt_mark: (mark & ~mask) ^ value."""
-    return Assign(field=field, keep=values.ALL_BITS & ~mask, flip=value)
-
-
-def _mark_options(field: Field) -> Mapping[str, Callable[[Option], Statement]]:
-    def set_mark(option: Option) -> Statement:
-        value, mask = values.value_and_mask(option.value)
-        return _assigned(field, value, value | mask)
-
-    return {
-        "--set-xmark": _set_mark(field),
-        "--set-mark": set_mark,
-        "--and-mark": lambda option: _assigned(field, 0, values.ALL_BITS & ~values.number_of(option.value)),
-        "--or-mark": lambda option: _assigned(field, values.number_of(option.value), values.number_of(option.value)),
-        "--xor-mark": lambda option: _assigned(field, values.number_of(option.value), 0),
-    }
-
-
-_MARK = _mark_options(Field.MARK)
-_CONNECTION_MARK = _mark_options(Field.CT_MARK)
-
-
-def _mark(target: Module, _: Surroundings) -> Statements:
-    return (_marked(target, Field.MARK, _MARK),)
-
-
-def _marked(target: Module, field: Field, known: Mapping[str, Callable[[Option], Statement]]) -> Statement:
-    """The packet goes on, with what mark ever."""
-    if len(target.options) == 1 and target.options[0].name in known:
-        try:
-            return known[target.options[0].name](target.options[0])
-        except ValueError:
-            pass
-    return Assign(field=field, flip=None)
-
-
-def _connection_mark(target: Module, _: Surroundings) -> Statements:
-    if "--save-mark" in target.names():
-        return (_copied(target, Field.CT_MARK, Field.MARK),)
-    if "--restore-mark" in target.names():
-        return (_copied(target, Field.MARK, Field.CT_MARK),)
-    return (_marked(target, Field.CT_MARK, _CONNECTION_MARK),)
-
-
-def _copied(target: Module, field: Field, source: Field) -> Statement:
-    """The whole mark is copied; of some bits of it nobody can tell what comes of them."""
-    masks = [values.number_of(option.value) for option in target.options if option.name in _MASKS]
-    if all(mask == values.ALL_BITS for mask in masks):
-        return Copy(field=field, source=source)
-    return Assign(field=field, flip=None)
-
-
-_MASKS = frozenset({"--nfmask", "--ctmask", "--mask"})
-
-
-def _hashed_mark(_: Module, __: Surroundings) -> Statements:
-    return (Assign(field=Field.MARK, flip=None),)
-
-
-def _set(target: Module, _: Surroundings) -> Statements:
-    """What it puts into a set is seen in the set; ``--map-mark`` takes a mark out of one."""
-    return (Assign(field=Field.MARK, flip=None),) if "--map-mark" in target.names() else ()
-
-
 # Connections
 
 
@@ -294,10 +218,6 @@ _READERS: Mapping[str, Callable[[Module, Surroundings], Statements]] = {
     "REDIRECT": _own_address(Nat.REDIRECT),
     "MASQUERADE": _own_address(Nat.MASQUERADE),
     "NETMAP": _netmap,
-    "MARK": _mark,
-    "CONNMARK": _connection_mark,
-    "HMARK": _hashed_mark,
-    "SET": _set,
     "CT": _connection,
     "NOTRACK": _untracked,
 }
