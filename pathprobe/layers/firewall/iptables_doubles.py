@@ -14,10 +14,12 @@ from dataclasses import replace
 from pathprobe.layers.firewall.model import (
     REQUIRES,
     AnyOf,
+    Assign,
     Backend,
     Chain,
     Combined,
     Compare,
+    Copy,
     Field,
     Named,
     Opaque,
@@ -59,9 +61,21 @@ def _chain(nft: Chain, iptables: Chain | None) -> Chain:
 
 def _rule(nft: Rule, iptables: Rule) -> Rule:
     """In iptables' words where only iptables can make it, or where both say the same."""
-    if _is_extension(nft.statements) or _told(nft.statements) == _told(iptables.statements):
+    theirs, ours = nft.statements, iptables.statements
+    if _is_mark_unknown(theirs):
+        theirs, ours = _but_marks(theirs), _but_marks(ours)
+    if _is_extension(theirs) or _told(theirs) == _told(ours):
         return replace(iptables, handle=nft.handle)
     return nft
+
+
+def _is_mark_unknown(statements: Iterable[Statement]) -> bool:
+    """Whether nft has the name alone of iptables' MARK or CONNMARK."""
+    return any(isinstance(one, Assign) and one.flip is None for one in statements)
+
+
+def _but_marks(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    return tuple(one for one in statements if not isinstance(one, Assign | Copy))
 
 
 def _is_extension(statements: Iterable[Statement]) -> bool:
