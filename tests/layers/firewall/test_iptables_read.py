@@ -51,7 +51,7 @@ def test_legacy_tables_that_nobody_can_print_are_noted() -> None:
 
 
 def test_without_root_it_is_noted_what_could_not_be_seen() -> None:
-    refused = "Could not fetch rule set generation id: Permission denied (you must be root)\n"
+    refused = "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n"
     found = seen(
         {"iptables-nft-save -c": Said(status=4, error=refused)},
         {LEGACY_NAMES: Unread(reason=f"{LEGACY_NAMES}: Permission denied")},
@@ -95,10 +95,7 @@ def test_no_iptables_at_all_is_nothing_to_note() -> None:
 
 
 def test_tables_that_only_nft_can_show_are_named() -> None:
-    text = (
-        f"# Table `nat' is incompatible, use 'nft' tool.\n{FILTER}"
-        "# Table `raw' contains incompatible base-chains, use 'nft' tool to list them.\n"
-    )
+    text = f"# Table `nat' is incompatible, use 'nft' tool.\n{FILTER}# Table `raw' contains incompatible base-chains, use 'nft' tool to list them.\n"
     assert seen({"iptables-nft-save -c": text}).only_nft == ((Family.IP, "nat"), (Family.IP, "raw"))
 
 
