@@ -9,10 +9,10 @@ from pathlib import Path
 from pathprobe.layers.firewall.iptables_doubles import without_doubles
 from pathprobe.layers.firewall.iptables_save import parse
 from pathprobe.layers.firewall.model import (
+    Assign,
     Backend,
     Base,
     Chain,
-    Compare,
     Family,
     Field,
     Hook,
@@ -61,6 +61,14 @@ def test_a_rule_that_both_tell_alike_is_in_the_words_of_iptables() -> None:
     assert joined(rule(PORT, DROP, text="tcp dport 80 drop", handle=9), ours) == replace(ours, handle=9)
     limited = rule(opaque("-m limit --limit 3/min", is_rate=True), ACCEPT)
     assert joined(rule(opaque("limit rate 3/minute", is_rate=True), ACCEPT, handle=9), limited).handle == 9
+
+
+def test_a_mark_that_nft_does_not_know_is_told_by_iptables() -> None:
+    unknown = (Assign(field=Field.MARK, flip=None), Assign(field=Field.CT_MARK, flip=None))
+    ours = rule(TCP, PORT, Assign(field=Field.MARK, flip=5), text="-A INPUT ... -j MARK --set-xmark 0x5/0xffffffff")
+    assert joined(rule(PORT, *unknown, handle=9), ours) == replace(ours, handle=9)
+    theirs = rule(compare(Field.IP_SOURCE, "192.0.2.0/24"), PORT, *unknown, handle=9)
+    assert joined(theirs, ours) == theirs
 
 
 def test_what_iptables_leaves_out_of_a_rule_of_nft_is_told_by_nft() -> None:
@@ -146,4 +154,3 @@ def test_the_stray_drop_of_docker_gets_the_handle_that_nft_prints() -> None:
     assert f"dport 80 counter packets 2 bytes 104 drop # handle {stray.handle}" in listing
     handles = {one.handle for table in found.tables for chain in table.chains.values() for one in chain.rules}
     assert None not in handles
-    assert isinstance(stray.statements[0], Compare) is False

@@ -45,23 +45,23 @@ def test_legacy_is_asked_only_where_it_has_tables_already() -> None:
 
 def test_legacy_tables_that_nobody_can_print_are_noted() -> None:
     found = seen({"iptables --version": NFT, "iptables-save -c": ""}, {LEGACY_NAMES: "nat\nfilter\n"})
-    assert found.notes == (
+    assert found.unseen == (
         "The kernel has iptables-legacy tables nat, filter, and there is no iptables-legacy-save to read them with.",
     )
 
 
 def test_without_root_it_is_noted_what_could_not_be_seen() -> None:
-    refused = "iptables-nft-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n"
+    refused = "Could not fetch rule set generation id: Permission denied (you must be root)\n"
     found = seen(
         {"iptables-nft-save -c": Said(status=4, error=refused)},
         {LEGACY_NAMES: Unread(reason=f"{LEGACY_NAMES}: Permission denied")},
     )
     assert found == Seen(
-        notes=(
-            "iptables-nft-save -c is for root alone: permission denied.",
+        unseen=(
             "Whether there are tables of iptables-legacy could not be seen: "
             "/proc/net/ip_tables_names: Permission denied; run as root.",
-        )
+        ),
+        notes=("iptables-nft-save -c is for root alone: permission denied.",),
     )
 
 
@@ -95,7 +95,10 @@ def test_no_iptables_at_all_is_nothing_to_note() -> None:
 
 
 def test_tables_that_only_nft_can_show_are_named() -> None:
-    text = f"# Table `nat' is incompatible, use 'nft' tool.\n{FILTER}# Table `raw' contains incompatible base-chains, use 'nft' tool to list them.\n"
+    text = (
+        f"# Table `nat' is incompatible, use 'nft' tool.\n{FILTER}"
+        "# Table `raw' contains incompatible base-chains, use 'nft' tool to list them.\n"
+    )
     assert seen({"iptables-nft-save -c": text}).only_nft == ((Family.IP, "nat"), (Family.IP, "raw"))
 
 
