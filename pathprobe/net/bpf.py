@@ -16,7 +16,7 @@ _LOAD_BYTE, _LOAD_WORD, _LOAD_HALF = 0x30, 0x20, 0x28
 _LOAD_BYTE_INDEXED, _LOAD_HALF_INDEXED = 0x50, 0x48
 #: The index register takes a constant, or the size of an IPv4 header: BPF_LDX with BPF_IMM, BPF_MSH.
 _LOAD_INDEX, _LOAD_HEADER_SIZE = 0x01, 0xB1
-_JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x15, 0x35, 0x06
+_JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_SET, _RETURN = 0x15, 0x35, 0x45, 0x06
 #: Where the kernel keeps the frame's EtherType for a filter: SKF_AD_OFF + SKF_AD_PROTOCOL.
 _ETHERTYPE = 0xFFFFF000
 _WHOLE_PACKET = 0x40000
@@ -26,6 +26,8 @@ _TCP, _UDP, _ICMP, _ICMPV6 = 6, 17, 1, 58
 _ICMPV6_TYPES = (1, 2, 3, 4, 128, 129)
 _ICMPV6_TYPE_OFFSET = 40
 _IPV6_HEADER = 40
+_FRAGMENT_OFFSET, _TCP_FLAGS_OFFSET = 6, 13
+_SYN, _RST = 0x02, 0x04
 #: Echo replies and the errors that end a question.
 _ICMP_ANSWERS, _ICMPV6_ANSWERS = (0, 3, 11), (129, 1, 3)
 
@@ -60,6 +62,12 @@ def answers_program(ports: range, snap: int) -> bytes:
 def port_program(version: int, port: int) -> bytes:
     """The filter for many targets: ICMP of any kind a probe can meet, and TCP and UDP from or to a port of ours."""
     return _assemble(_port_steps_v6(port) if version == 6 else _port_steps_v4(port))
+
+
+def arrivals_program(port: int) -> bytes:
+    """The filter for who knocks at a port and what is said to it: TCP's SYNs (of any port, for a published port is
+    another one inside) and its RSTs, UDP from or to the port, and ICMP of any kind a probe can meet."""
+    return _assemble(_steps_for_arrivals(port))
 
 
 def attach(sock: socket.socket, filter_program: bytes) -> None:
@@ -175,6 +183,37 @@ def _steps_for_answers(ports: range, snap: int) -> list[_Step]:
         _Step(_JUMP_AT_LEAST, ports.stop, if_true="drop"),
         _Step(_RETURN, snap, label="take"),
         _Step(_RETURN, 0, label="drop"),
+    ]
+
+
+def _steps_for_arrivals(port: int) -> list[_Step]:
+    return [
+        _Step(_LOAD_HALF, _ETHERTYPE),
+        _Step(_JUMP_EQUAL, 0x86DD, if_true="v6"),
+        _Step(_JUMP_EQUAL, 0x0800, if_false="drop"),
+        _Step(_LOAD_HALF, _FRAGMENT_OFFSET),
+        _Step(_JUMP_SET, 0x1FFF, if_true="drop"),
+        _Step(_LOAD_BYTE, 9),
+        _Step(_LOAD_HEADER_SIZE, 0),
+        _Step(_JUMP_EQUAL, _ICMP, if_true="take"),
+        _Step(_JUMP_EQUAL, _TCP, if_true="tcp"),
+        _Step(_JUMP_EQUAL, _UDP, if_true="ports", if_false="drop"),
+        _Step(_LOAD_BYTE, 6, label="v6"),
+        _Step(_LOAD_INDEX, _IPV6_HEADER),
+        _Step(_JUMP_EQUAL, _TCP, if_true="tcp"),
+        _Step(_JUMP_EQUAL, _UDP, if_true="ports"),
+        _Step(_JUMP_EQUAL, _ICMPV6, if_false="drop"),
+        _Step(_LOAD_BYTE, _ICMPV6_TYPE_OFFSET),
+        *[_Step(_JUMP_EQUAL, kind, if_true="take") for kind in _ICMPV6_TYPES],
+        _Step(_RETURN, 0),
+        _Step(_LOAD_BYTE_INDEXED, _TCP_FLAGS_OFFSET, label="tcp"),
+        _Step(_JUMP_SET, _SYN, if_true="take"),
+        _Step(_JUMP_SET, _RST, if_false="drop"),
+        _Step(_LOAD_HALF_INDEXED, 0, label="ports"),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
+        _Step(_LOAD_HALF_INDEXED, 2),
+        _Step(_JUMP_EQUAL, port, if_true="take"),
+        *_ENDS,
     ]
 
 

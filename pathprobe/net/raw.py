@@ -59,7 +59,7 @@ class RawNetwork:
         self._address = (target, 0, 0, scope) if ":" in target else (target, 0)
         self._out = _open_sender(target, interface)
         try:
-            self._in = _open_receiver(filter_program or bpf.program(target))
+            self._in = open_receiver(filter_program or bpf.program(target))
         except OSError:
             self._out.close()
             raise
@@ -102,7 +102,8 @@ class RawNetwork:
             outgoing = packet_type == _PACKET_OUTGOING
             if outgoing and hardware == _ARPHRD_LOOPBACK:
                 continue  # loopback shows every packet twice: going out and coming in
-            yield Frame(time=_stamp(ancillary) - self._shift, octets=octets, interface=interface, outgoing=outgoing)
+            time_ = stamp_ns(ancillary) / 1e9 - self._shift
+            yield Frame(time=time_, octets=octets, interface=interface, outgoing=outgoing)
 
     def _follow_the_clock(self) -> None:
         """The kernel stamps with the wall clock, and somebody may set that during the run."""
@@ -137,7 +138,8 @@ def _open_sender(target: str, interface: str | None) -> socket.socket:
     return sock
 
 
-def _open_receiver(filter_program: bytes) -> socket.socket:
+def open_receiver(filter_program: bytes) -> socket.socket:
+    """A packet socket on all interfaces, with time stamps, behind a filter. Raises PermissionError."""
     # With protocol 0 nothing arrives before bind(), so the filter misses nothing and lets nothing slip in.
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     with _closed_on_failure(sock):
@@ -160,9 +162,10 @@ def _closed_on_failure(sock: socket.socket) -> Iterator[None]:
         raise
 
 
-def _stamp(ancillary: list[tuple[int, int, bytes]]) -> float:
+def stamp_ns(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """When the kernel took the frame, in nanoseconds since 1970; now, where it did not say."""
     for level, kind, octets in ancillary:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack_from(octets)
-            return float(seconds + nanoseconds / 1e9)
-    return time.time()
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return time.time_ns()
