@@ -20,8 +20,9 @@ _PACKET_OUTGOING, _PACKET_OTHERHOST = 4, 3
 _ARPHRD_LOOPBACK = 772
 _STATISTICS = struct.Struct("=II")
 
-#: Frames that are taken at once, so that a flood does not keep the clock from being looked at.
-_BURST = 512
+#: Frames that are taken at once: all that the queue holds, so that what happened to them is told after them; and no
+#: more, so that a flood does not keep the clock from being looked at.
+_BURST = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

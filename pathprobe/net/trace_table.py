@@ -164,7 +164,7 @@ def _run(nft: str, *words: str, text: str = "") -> subprocess.CompletedProcess[s
 
 def rules_of(family: str, table: str) -> str:
     """What ``nft -a list table`` prints: each rule's text and handle; empty where there is no such table."""
-    return _run(_program(), "-a", "-n", "list", "table", family, table).stdout
+    return _run(_program(), "-a", "list", "table", family, table).stdout
 
 
 def _environment() -> dict[str, str]:

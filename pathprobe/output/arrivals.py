@@ -220,7 +220,7 @@ def _unreadable(attempt: Attempt, watched: Watched) -> list[str]:
 
 
 _SILENT_TCP = (
-    "the queue of the listening program is full (ss -tln: Recv-Q against Send-Q), or a rule gave it to a program (queue)"
+    "the queue of the listening program is full (ss -tln: Recv-Q against Send-Q), or a rule gave it to another program"
 )
 #: Over UDP nothing but the port tells a packet of ours, and a published one may be another inside.
 _SILENT_UDP = (

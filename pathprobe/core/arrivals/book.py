@@ -1,7 +1,8 @@
 """Which attempt does this packet, this drop, this trace belong to?
 
 - A TCP attempt is a SYN and its repetitions: the same ends and the same sequence number (RFC 9293 section 3.10.7.2).
-  The number is also what is left of it when a port is published: addresses and ports are then others inside.
+  The number is also what is left of it when a port is published: addresses and ports are then others inside. A number
+  that two SYNs share (a port scanner uses one for all) tells nothing there.
 - Its answers acknowledge that number; an ICMP error quotes it.
 - UDP has no number: all datagrams from one port of one host are one attempt, and what goes back there is its answer.
 - The same packet seen again at once on another interface (a bridge, a bond, a VLAN) is no repetition.
@@ -27,6 +28,11 @@ _STACKED = 100_000_000
 
 _Fact = TypeVar("_Fact")
 _SYN_ACK = TcpFlags.SYN | TcpFlags.ACK
+#: Sequence numbers of SYNs to other ports that are remembered.
+_MOST_STRANGE = 4096
+
+#: Source, its port, destination, and the sequence number, 0 for UDP.
+_Flow = tuple[str, int, str, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,8 +69,10 @@ class Book:
         self.untold = 0
         self._tcp, self._port, self._most = protocol == "tcp", port, most
         self._entries: list[_Entry] = []
-        self._flows: dict[tuple[str, int, str], _Entry] = {}
-        self._numbers: dict[int, _Entry] = {}
+        self._flows: dict[_Flow, _Entry] = {}
+        #: By sequence number alone; None for one that is shared.
+        self._numbers: dict[int, _Entry | None] = {}
+        self._strange_numbers: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -79,6 +87,8 @@ class Book:
             entry = self._arrived(seen)
         elif isinstance(body, Tcp | Udp) and (seen.outgoing or seen.looped):
             entry = self._left(seen)
+        elif isinstance(body, Tcp) and body.flags & _SYN_ACK == TcpFlags.SYN:
+            self._strange(body.sequence)
         return entry.number if entry else None
 
     def drop(self, dropped: Dropped) -> None:
@@ -106,44 +116,61 @@ class Book:
         return isinstance(body, Udp) and not self._tcp and body.destination_port == self._port
 
     def _arrived(self, seen: Seen) -> _Entry | None:
-        entry = self._entry_of(seen.packet)
+        body = seen.packet.body
+        number = body.sequence if isinstance(body, Tcp) else 0
+        source_port = body.source_port if isinstance(body, Tcp | Udp) else 0
+        flow = (seen.packet.source, source_port, seen.packet.destination, number)
+        entry = self._flows.get(flow)
         if entry is None:
-            return self._begin(seen)
+            return self._begin(seen, flow)
         is_soon = seen.time_ns - entry.tries[-1] < _STACKED
         if is_soon and seen.interface != entry.first.interface:
             return entry
         _keep(entry.tries, seen.time_ns)
         return entry
 
-    def _begin(self, seen: Seen) -> _Entry | None:
+    def _begin(self, seen: Seen, flow: _Flow) -> _Entry | None:
         if len(self._entries) >= self._most:
             self.untold += 1
             return None
         entry = _Entry(number=len(self._entries) + 1, first=seen, tries=[seen.time_ns])
         self._entries.append(entry)
-        body = seen.packet.body
-        if isinstance(body, Tcp):
-            self._numbers[body.sequence] = entry
-        elif isinstance(body, Udp):
-            self._flows[seen.packet.source, body.source_port, seen.packet.destination] = entry
+        self._flows[flow] = entry
+        if self._tcp:
+            number = flow[-1]
+            is_shared = number in self._numbers or number in self._strange_numbers
+            self._numbers[number] = None if is_shared else entry
         return entry
+
+    def _strange(self, number: int) -> None:
+        """A SYN to another port."""
+        if number in self._numbers:
+            self._numbers[number] = None
+        while len(self._strange_numbers) >= _MOST_STRANGE:
+            del self._strange_numbers[next(iter(self._strange_numbers))]
+        self._strange_numbers[number] = None
 
     def _entry_of(self, packet: Packet) -> _Entry | None:
         """The attempt that a packet on its way in belongs to, under whatever addresses it goes by now."""
         body = packet.body
         if isinstance(body, Tcp) and self._tcp and body.flags & _SYN_ACK == TcpFlags.SYN:
-            return self._numbers.get(body.sequence)
+            exact = (packet.source, body.source_port, packet.destination, body.sequence)
+            found = self._flows.get(exact) if body.destination_port == self._port else None
+            return found or self._numbers.get(body.sequence)
         if isinstance(body, Udp) and not self._tcp:
-            return self._flows.get((packet.source, body.source_port, packet.destination))
+            return self._flows.get((packet.source, body.source_port, packet.destination, 0))
         return None
 
     def _answered_by(self, packet: Packet) -> _Entry | None:
         body = packet.body
         if isinstance(body, Tcp) and self._tcp and body.flags & TcpFlags.ACK:
             if body.flags & (TcpFlags.SYN | TcpFlags.RST):
-                return self._numbers.get(body.acknowledgement - 1 & 0xFFFFFFFF)
+                number = body.acknowledgement - 1 & 0xFFFFFFFF
+                exact = (packet.destination, body.destination_port, packet.source, number)
+                found = self._flows.get(exact) if body.source_port == self._port else None
+                return found or self._numbers.get(number)
         elif isinstance(body, Udp) and not self._tcp and body.source_port == self._port:
-            return self._flows.get((packet.destination, body.destination_port, packet.source))
+            return self._flows.get((packet.destination, body.destination_port, packet.source, 0))
         return None
 
     def _left(self, seen: Seen) -> _Entry | None:
@@ -187,12 +214,13 @@ class Book:
         return entry
 
     def _quoted(self, quote: Quote) -> _Entry | None:
-        if quote.first is None or quote.protocol != (Protocol.TCP if self._tcp else Protocol.UDP):
+        """By the addresses that the asker knows: an error that leaves quotes those."""
+        if quote.first is None or quote.second != self._port:
             return None
-        if self._tcp and quote.word is not None:
-            entry = self._numbers.get(quote.word)
-            return entry if entry and entry.first.packet.source == quote.source else None
-        return self._flows.get((quote.source, quote.first, quote.destination))
+        if quote.protocol != (Protocol.TCP if self._tcp else Protocol.UDP):
+            return None
+        number = (quote.word or 0) if self._tcp else 0
+        return self._flows.get((quote.source, quote.first, quote.destination, number))
 
 
 def _attempt(entry: _Entry) -> Attempt:

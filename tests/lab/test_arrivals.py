@@ -1,0 +1,505 @@
+"""Real packets to a real port of a machine: does the watcher say what its kernel did to each?
+
+client (10.7.0.9) -- server (10.7.0.1, 10.7.1.1) -- inner (10.7.1.9), each a namespace.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pathprobe.core.arrivals.facts import Attempt, Fate, Watched
+from pathprobe.core.arrivals.fate import nothing_listens
+from pathprobe.engine.arrivals import Watching, watch
+from pathprobe.lab import netns
+from pathprobe.net.drops import DropReader, DropsUnreadable
+from pathprobe.output.arrivals import render
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host", "network")]
+
+CLIENT = {4: "10.7.0.9", 6: "fd07::9"}
+SERVER = {4: "10.7.0.1", 6: "fd07::1"}
+INNER = "10.7.1.9"
+#: An address of the client to which the server has no way back.
+STRANGER = "10.99.0.9"
+PORT = 8080
+
+#: Seconds after which what was to come did not: a fault, not a pace.
+LONGEST = 20.0
+
+
+@pytest.fixture
+def network() -> Iterator[None]:
+    """Three namespaces in a row, and every packet of the client's to them."""
+    names = ("client", "server", "inner")
+    for name in names:
+        netns.add(name)
+        netns.run_ip(name, 4, ["link set lo up"])
+    try:
+        netns.run_ip("server", 4, ["link add eth0 type veth peer name eth0 netns client"])
+        netns.run_ip("server", 4, ["link add eth1 type veth peer name eth0 netns inner"])
+        _number("server", "eth0", f"{SERVER[4]}/24", f"{SERVER[6]}/64")
+        _number("server", "eth1", "10.7.1.1/24")
+        _number("client", "eth0", f"{CLIENT[4]}/24", f"{CLIENT[6]}/64", f"{STRANGER}/32")
+        _number("inner", "eth0", f"{INNER}/24")
+        netns.run_ip("inner", 4, ["route add default via 10.7.1.1"])
+        with netns.inside("server"):
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        yield
+    finally:
+        for name in names:
+            netns.end_processes(name)
+            netns.delete(name)
+
+
+def _number(name: str, device: str, *addresses: str) -> None:
+    netns.run_ip(name, 4, [f"link set {device} up"])
+    for one in addresses:
+        family = 6 if ":" in one else 4
+        netns.run_ip(name, family, [f"address add {one} dev {device}{' nodad' if family == 6 else ''}"])
+
+
+@functools.cache
+def drops_unread() -> str:
+    """Why this kernel does not let us see its drops; "" where it does."""
+    try:
+        DropReader(PORT).close()
+    except DropsUnreadable as error:
+        return str(error)
+    return ""
+
+
+def listen(port: int = PORT, *, family: int = 4, backlog: int = 8, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, kind)
+    sock.bind(("::" if family == 6 else "0.0.0.0", port))
+    if kind == socket.SOCK_STREAM:
+        sock.listen(backlog)
+    return sock
+
+
+def knock(address: str = SERVER[4], port: int = PORT, *, source: str | None = None) -> socket.socket:
+    """One SYN from the client, sent when this returns."""
+    with netns.inside("client"):
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        if source:
+            sock.bind((source, 0))
+        sock.setblocking(False)
+        assert sock.connect_ex((address, port)) in (0, errno.EINPROGRESS)
+        return sock
+
+
+def throw(address: str = SERVER[4], port: int = PORT) -> socket.socket:
+    """One UDP datagram from the client."""
+    with netns.inside("client"):
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.sendto(b"hello", (address, port))
+        return sock
+
+
+def fates(*wanted: Fate) -> Callable[[tuple[Attempt, ...]], bool]:
+    """Until so many attempts are there and have come to an end; where drops are not seen, none is waited for."""
+
+    def enough(attempts: tuple[Attempt, ...]) -> bool:
+        if len(attempts) < len(wanted):
+            return False
+        open_ = (Fate.UNANSWERED, Fate.HANDED_ON)
+        return all(
+            found.fate not in open_ or want in open_ or (want is Fate.DROPPED and drops_unread())
+            for found, want in zip(attempts, wanted, strict=False)
+        )
+
+    return enough
+
+
+def watched(
+    act: Callable[[], object],
+    *wanted: Fate,
+    protocol: str = "tcp",
+    trace_rules: bool = False,
+    enough: Callable[[tuple[Attempt, ...]], bool] | None = None,
+) -> Watched:
+    """What the server's watcher says of what ``act`` does, from when it is ready until the wanted fates are there."""
+    kept: list[object] = []
+    what = Watching(protocol=protocol, port=PORT, seconds=LONGEST, trace_rules=trace_rules)
+    try:
+        with netns.inside("server"):
+            found = watch(what, ready=lambda: kept.append(act()), enough=enough or fates(*wanted))
+    finally:
+        for one in kept:
+            if isinstance(one, socket.socket):
+                one.close()
+    assert found.seconds < LONGEST, render(found)
+    return found
+
+
+def tables() -> str:
+    with netns.inside("server"):
+        return subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+
+
+# ---- what the machine itself answers
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_listening_port_answers(family: int) -> None:
+    with netns.inside("server"):
+        listener = listen(family=family)
+    with listener:
+        (one,) = watched(lambda: knock(SERVER[family]), Fate.ANSWERED).attempts
+    assert (one.fate, one.source, one.destination, one.interface) == (
+        Fate.ANSWERED,
+        CLIENT[family],
+        SERVER[family],
+        "eth0",
+    )
+    assert one.after_ms is not None
+    assert len(one.tries) == 1
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_port_on_which_nothing_listens_resets(family: int) -> None:
+    (one,) = watched(lambda: knock(SERVER[family]), Fate.RESET).attempts
+    assert one.fate is Fate.RESET
+    assert nothing_listens(one)
+
+
+def test_the_machine_itself_may_be_the_asker() -> None:
+    def ask() -> socket.socket:
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.connect_ex(("127.0.0.1", PORT))
+        return sock
+
+    (one,) = watched(ask, Fate.RESET).attempts
+    assert (one.fate, one.interface) == (Fate.RESET, "lo")
+
+
+def test_udp_to_a_closed_port_is_refused_because_nothing_listens() -> None:
+    found = watched(throw, Fate.REFUSED, protocol="udp")
+    (one,) = found.attempts
+    assert one.refusal is not None
+    assert (one.fate, one.refusal.name) == (Fate.REFUSED, "port unreachable")
+    assert nothing_listens(one)
+    if not drops_unread():
+        assert [(drop.reason, drop.elsewhere) for drop in one.drops] == [("NO_SOCKET", False)]
+
+
+def test_udp_that_is_answered_is_told_with_its_answer() -> None:
+    with netns.inside("server"):
+        service = listen(kind=socket.SOCK_DGRAM)
+
+    def ask() -> socket.socket:
+        asker = throw()
+        octets, sender = service.recvfrom(100)
+        service.sendto(octets, sender)
+        return asker
+
+    with service:
+        (one,) = watched(ask, Fate.ANSWERED, protocol="udp").attempts
+    assert (one.fate, len(one.answers)) == (Fate.ANSWERED, 1)
+
+
+def test_udp_that_a_silent_program_got_is_unanswered() -> None:
+    with netns.inside("server"), listen(kind=socket.SOCK_DGRAM):
+        found = watched(throw, Fate.UNANSWERED, protocol="udp")
+    (one,) = found.attempts
+    assert (one.fate, one.drops) == (Fate.UNANSWERED, ())
+    expected = drops_unread() or "the program that listens got it and is silent"
+    assert expected in render(found)
+
+
+def test_a_full_queue_of_the_listener_is_no_drop_and_no_answer() -> None:
+    with netns.inside("server"):
+        listener = listen(backlog=0)
+    with listener, knock() as first:
+        select.select([], [first], [], LONGEST)
+        found = watched(knock, Fate.UNANSWERED)
+    (one,) = found.attempts
+    assert one.fate in (Fate.UNANSWERED, Fate.DROPPED)
+    if one.fate is Fate.UNANSWERED:
+        assert (drops_unread() or "Recv-Q against Send-Q") in render(found)
+    else:
+        assert one.drops[0].reason == "TCP_LISTEN_OVERFLOW"
+
+
+# ---- what its firewall does
+
+
+DROP = """
+table inet filter {
+    chain input { type filter hook input priority 0; policy accept; tcp dport 8080 jump knocks; udp dport 8080 drop; }
+    chain knocks { ip saddr 10.7.0.0/24 counter drop comment "case 3"; ip6 saddr fd07::/64 drop; }
+}
+"""
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize(("protocol", "ask"), [("tcp", knock), ("udp", throw)])
+def test_a_drop_in_input_is_told_with_the_kernels_reason(
+    family: int, protocol: str, ask: Callable[[str], socket.socket]
+) -> None:
+    netns.run_nft("server", DROP)
+    found = watched(lambda: ask(SERVER[family]), Fate.DROPPED, protocol=protocol)
+    (one,) = found.attempts
+    if drops_unread():
+        assert one.fate is Fate.UNANSWERED
+        assert drops_unread() in render(found)
+        return
+    assert one.fate is Fate.DROPPED
+    assert [(drop.reason, drop.elsewhere) for drop in one.drops] == [("NETFILTER_DROP", False)]
+    assert one.drops[0].function in ("nft_do_chain", "nf_hook_slow")
+    assert one.by_rule
+
+
+def test_trace_rules_names_the_rule_that_dropped_it_and_the_jump_to_it() -> None:
+    netns.run_nft("server", DROP)
+    found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].deciding))
+    (one,) = found.attempts
+    rule = one.deciding
+    assert rule is not None
+    assert (one.fate, rule.family, rule.table, rule.chain, rule.verdict) == (
+        Fate.DROPPED,
+        "inet",
+        "filter",
+        "knocks",
+        "drop",
+    )
+    assert rule.text.startswith("ip saddr 10.7.0.0/24 counter packets 1 ")
+    assert rule.text.endswith(' drop comment "case 3"')
+    with netns.inside("server"):
+        listed = subprocess.run(
+            ["nft", "-a", "list", "chain", "inet", "filter", "knocks"], capture_output=True, text=True, check=True
+        ).stdout
+    assert f'drop comment "case 3" # handle {rule.handle}\n' in listed
+    assert f"inet filter knocks handle {rule.handle}: ip saddr" in render(found)
+    assert "(reached from input handle " in render(found)
+    assert "pathprobe_trace" not in tables()
+
+
+def test_trace_rules_names_a_policy() -> None:
+    netns.run_nft("server", "table ip t { chain input { type filter hook input priority 5; policy drop; }; }")
+    found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].deciding))
+    assert "by ip t input policy drop" in render(found)
+
+
+def test_trace_rules_shows_the_last_rule_of_what_was_let_through() -> None:
+    netns.run_nft(
+        "server",
+        "table ip t { chain input { type filter hook input priority 5; policy drop; tcp dport 8080 accept; }; }",
+    )
+    found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].trace and all_[0].resets))
+    (one,) = found.attempts
+    assert (one.fate, one.deciding) == (Fate.RESET, None)
+    assert ": tcp dport 8080 accept" in render(found)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "name"),
+    [
+        ("reject with icmp type admin-prohibited", "communication administratively prohibited"),
+        ("reject with icmp type port-unreachable", "port unreachable"),
+    ],
+)
+def test_a_reject_is_told_as_the_rules_and_not_as_nobody_listening(verdict: str, name: str) -> None:
+    netns.run_nft(
+        "server", f"table ip t {{ chain i {{ type filter hook input priority 0; tcp dport 8080 {verdict}; }}; }}"
+    )
+    found = watched(knock, Fate.REFUSED)
+    (one,) = found.attempts
+    assert one.refusal is not None
+    assert (one.fate, one.refusal.name, one.refusal.by) == (Fate.REFUSED, name, SERVER[4])
+    assert not nothing_listens(one)
+    assert "a rule rejects it" in render(found)
+
+
+def test_a_reset_by_a_rule_is_not_taken_for_a_port_without_a_listener() -> None:
+    netns.run_nft(
+        "server",
+        "table ip t { chain i { type filter hook input priority 0; tcp dport 8080 reject with tcp reset; }; }",
+    )
+    found = watched(
+        knock,
+        trace_rules=True,
+        enough=lambda all_: bool(all_ and all_[0].resets and all_[0].deciding),
+    )
+    (one,) = found.attempts
+    assert (one.fate, one.by_rule, nothing_listens(one)) == (Fate.RESET, True, False)
+    assert "a rule rejects it with a reset" in render(found)
+    assert "reject with tcp reset" in render(found)
+
+
+def test_an_answer_that_is_dropped_on_its_way_out_is_told_as_such() -> None:
+    netns.run_nft(
+        "server", "table ip t { chain out { type filter hook output priority 0; tcp sport 8080 counter drop; }; }"
+    )
+    with netns.inside("server"):
+        listener = listen()
+    with listener:
+        found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].answer_trace))
+    (one,) = found.attempts
+    assert one.fate is Fate.ANSWER_DROPPED
+    if not drops_unread():
+        assert {drop.reason for drop in one.answer_drops} == {"NETFILTER_DROP"}
+    assert "by ip t out handle " in render(found)
+
+
+# ---- what routing does
+
+
+def test_the_reverse_path_filter_is_named() -> None:
+    with netns.inside("server"):
+        for name in ("all", "eth0"):
+            Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("1")
+    with netns.inside("client"):  # the filter takes no ARP request of a stranger either: ask by the address it knows
+        Path("/proc/sys/net/ipv4/conf/eth0/arp_announce").write_text("2")
+    found = watched(lambda: knock(source=STRANGER), Fate.DROPPED)
+    (one,) = found.attempts
+    if drops_unread():
+        assert one.fate is Fate.UNANSWERED
+        assert drops_unread() in render(found)
+        return
+    assert (one.fate, one.source, one.drops[0].reason) == (Fate.DROPPED, STRANGER, "IP_RPFILTER")
+    assert not one.by_rule
+    assert "rp_filter" in render(found)
+
+
+PUBLISHED = """
+table ip nat {
+    chain prerouting { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.7.1.9:80; }
+}
+"""
+
+
+def test_a_published_port_is_handed_on_and_its_answer_comes_back() -> None:
+    netns.run_nft("server", PUBLISHED)
+    with netns.inside("inner"):
+        listener = listen(80)
+    with listener:
+        (one,) = watched(knock, Fate.ANSWERED).attempts
+    assert one.handed_on is not None
+    assert one.fate is Fate.ANSWERED
+    assert (one.handed_on.interface, one.handed_on.destination, one.handed_on.port) == ("eth1", INNER, 80)
+
+
+def test_a_published_port_behind_which_nothing_listens_resets() -> None:
+    netns.run_nft("server", PUBLISHED)
+    (one,) = watched(knock, Fate.RESET).attempts
+    assert (one.fate, one.handed_on is not None) == (Fate.RESET, True)
+
+
+def test_a_drop_in_forward_of_a_published_port_names_the_rule() -> None:
+    """Case 3 of the operators: a stray drop where Docker's rules are."""
+    netns.run_nft("server", PUBLISHED)
+    netns.run_nft(
+        "server", "table ip filter { chain DOCKER { }; chain f { type filter hook forward priority 0; jump DOCKER; }; }"
+    )
+    netns.run_nft("server", "add rule ip filter DOCKER tcp dport 80 drop")
+    found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].deciding))
+    (one,) = found.attempts
+    assert (one.fate, one.handed_on) == (Fate.DROPPED, None)
+    assert ": tcp dport 80 drop (reached from f handle " in render(found)
+
+
+def test_a_drop_inside_the_container_is_told_as_one_elsewhere() -> None:
+    netns.run_nft("server", PUBLISHED)
+    netns.run_nft("inner", "table ip t { chain i { type filter hook input priority 0; tcp dport 80 drop; }; }")
+    found = watched(knock, Fate.DROPPED)
+    (one,) = found.attempts
+    assert one.handed_on is not None
+    if drops_unread():
+        assert one.fate is Fate.HANDED_ON
+        return
+    assert (one.fate, [drop.elsewhere for drop in one.drops]) == (Fate.DROPPED, [True])
+    assert "another network namespace" in render(found)
+
+
+def test_what_was_handed_on_and_is_never_answered_says_where_to_look() -> None:
+    netns.run_nft("server", PUBLISHED)
+    netns.run_ip("inner", 4, ["route del default", "route add blackhole default"])
+    with netns.inside("inner"):
+        listener = listen(80)
+    with listener:
+        found = watched(knock, enough=lambda all_: bool(all_ and all_[0].handed_on))
+    (one,) = found.attempts
+    assert one.handed_on is not None
+    assert f"handed on to {INNER}:80 by eth1" in render(found)
+
+
+def test_a_syn_that_is_sent_again_is_one_attempt() -> None:
+    netns.run_nft("server", DROP)
+    found = watched(knock, enough=lambda all_: bool(all_ and len(all_[0].tries) > 1))
+    (one,) = found.attempts
+    assert len(one.tries) == 2
+    assert one.tries[1] - one.tries[0] > 500_000_000
+
+
+# ---- the command, and what is left of it
+
+
+COMMAND = "from pathprobe.commands.host_arrivals import run; run(8080, 'tcp', 600, trace_rules=True)"
+
+
+def start() -> subprocess.Popen[str]:
+    """The command in the server, when it is ready."""
+    with netns.inside("server"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    assert process.stderr is not None
+    assert "watching tcp/8080" in process.stderr.readline()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_watcher_that_is_told_to_end_says_what_it_knows_and_leaves_nothing(number: signal.Signals) -> None:
+    process = start()
+    assert f"pathprobe_trace_{process.pid}" in tables()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 130
+    assert "no packet to tcp/8080 arrived in" in out
+    assert tables() == ""
+
+
+def test_of_a_watcher_that_is_killed_no_table_stays() -> None:
+    process = start()
+    assert f"pathprobe_trace_{process.pid}" in tables()
+    holders = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    descriptors = [os.pidfd_open(int(one)) for one in holders]
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    for one in descriptors:
+        assert select.select([one], [], [], LONGEST)[0]
+        os.close(one)
+    assert tables() == ""
+
+
+def test_a_table_that_a_dead_watcher_left_is_removed_by_the_next() -> None:
+    process = start()
+    process.kill()
+    process.communicate()
+    netns.run_nft("server", f"table inet pathprobe_trace_{process.pid} {{ }}; table inet pathprobe_trace_1 {{ }}")
+    watched(knock, Fate.RESET, trace_rules=True)
+    assert tables() == "table inet pathprobe_trace_1\n"
+
+
+def test_one_who_may_not_gets_one_line() -> None:
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-c", COMMAND],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "pathprobe: watching what arrives needs CAP_NET_RAW: run it with sudo\n"
