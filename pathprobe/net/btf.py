@@ -8,6 +8,8 @@ are this one's.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _HEADER = struct.Struct("=HBBIIIII")
@@ -18,6 +20,9 @@ _MAGIC = 0xEB9F
 _STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC_PROTO, _POINTER = 4, 5, 6, 8, 13, 2
 #: typedef, volatile, const, restrict and type tags: the same type under another name.
 _SYNONYMS = frozenset({_TYPEDEF, 9, 10, 11, 18})
+#: Names and qualifiers before one type; more of them are a circle.
+_MOST_SYNONYMS = 32
+_DAMAGED = "the kernel's description of its types (BTF) is damaged"
 #: Octets that follow a type of this kind: once, and for each of its entries.
 _FIXED = {1: 4, 3: 12, 14: 4, 17: 4}
 _EACH = {_STRUCT: 12, _UNION: 12, _ENUM: 8, _FUNC_PROTO: 8, 15: 12, 19: 12}
@@ -26,6 +31,17 @@ _KNOWN_KINDS = range(1, 20)
 
 class NotInBtf(LookupError):
     """The kernel does not describe what was asked for; the text says what that is."""
+
+
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """What points nowhere, or in a circle, is said to be damaged."""
+    try:
+        yield
+    except NotInBtf:
+        raise
+    except (IndexError, ValueError, struct.error, RecursionError):
+        raise NotInBtf(_DAMAGED) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +80,15 @@ class Btf:
 
     def field(self, structure: str, *path: str) -> int:
         """Octets from the beginning of ``struct structure`` to a field; ``path`` goes on inside that field."""
-        type_, offset = self._named(structure, _STRUCT), 0
-        for name in path:
-            found = self._member(type_, name)
-            if found is None:
-                raise NotInBtf(f"this kernel's struct {structure} has no {'.'.join(path)}")
-            number, bits = found
-            type_, offset = self._type(number), offset + bits // 8
-        return offset
+        with _undamaged():
+            type_, offset = self._named(structure, _STRUCT), 0
+            for name in path:
+                found = self._member(type_, name)
+                if found is None:
+                    raise NotInBtf(f"this kernel's struct {structure} has no {'.'.join(path)}")
+                number, bits = found
+                type_, offset = self._type(number), offset + bits // 8
+            return offset
 
     def names(self, enumeration: str) -> dict[int, str]:
         """Number -> name, as the kernel's source has it; empty where there is no such enumeration."""
@@ -79,13 +96,15 @@ class Btf:
             found = self._named(enumeration, _ENUM)
         except NotInBtf:
             return {}
-        pairs = (struct.unpack_from("=Ii", self._octets, found.at + 8 * one) for one in range(found.entries))
-        return {value: self._text(name) for name, value in pairs}
+        with _undamaged():
+            pairs = (struct.unpack_from("=Ii", self._octets, found.at + 8 * one) for one in range(found.entries))
+            return {value: self._text(name) for name, value in pairs}
 
     def arguments(self, tracepoint: str) -> int:
         """How many values a tracepoint hands to a program."""
-        pointer = self._type(self._named(f"btf_trace_{tracepoint}", _TYPEDEF).size_or_type)
-        prototype = self._type(pointer.size_or_type) if pointer.kind == _POINTER else pointer
+        with _undamaged():
+            pointer = self._type(self._named(f"btf_trace_{tracepoint}", _TYPEDEF).size_or_type)
+            prototype = self._type(pointer.size_or_type) if pointer.kind == _POINTER else pointer
         if prototype.kind != _FUNC_PROTO:
             raise NotInBtf(f"this kernel does not describe the tracepoint {tracepoint}")
         return prototype.entries - 1  # the first is the kernel's own
@@ -102,10 +121,12 @@ class Btf:
 
     def _type(self, number: int) -> _Type:
         """A type, whatever names and qualifiers it is behind."""
-        found = self._at(self._begins[number])
-        while found.kind in _SYNONYMS:
-            found = self._at(self._begins[found.size_or_type])
-        return found
+        for _ in range(_MOST_SYNONYMS):
+            found = self._at(self._begins[number])
+            if found.kind not in _SYNONYMS:
+                return found
+            number = found.size_or_type
+        raise NotInBtf(_DAMAGED)
 
     def _at(self, at: int) -> _Type:
         name, info, size_or_type = _TYPE.unpack_from(self._octets, at)

@@ -71,6 +71,8 @@ _COUNTED = {
     Fate.UNANSWERED: "left without an answer",
 }
 
+#: Seconds that it takes somebody to ask again.
+_SHORTEST_AGAIN = 10
 #: Different drops of one attempt that are told.
 _MOST_DROPS = 4
 
@@ -105,8 +107,7 @@ def _ending(attempt: Attempt) -> str:
             what = "SYN-ACK" if attempt.protocol == "tcp" else "a datagram"
             return f"{what} left{_after(attempt)}"
         case Fate.RESET:
-            whose = "a rule rejects it with a reset" if attempt.by_rule else "nothing listens there"
-            return f"RST left{_after(attempt)}: {whose}"
+            return f"RST left{_after(attempt)}: {_whose_reset(attempt)}"
         case Fate.REFUSED:
             return _refusal(attempt)
         case Fate.DROPPED:
@@ -119,8 +120,22 @@ def _ending(attempt: Attempt) -> str:
     return "it reached this host and drew no answer"
 
 
+def _whose_reset(attempt: Attempt) -> str:
+    if attempt.by_rule:
+        return "a rule rejects it with a reset"
+    place = f"on {_end(attempt.handed_on.destination, attempt.handed_on.port)}" if attempt.handed_on else "there"
+    return f"nothing listens {place}{'' if _has_no_socket(attempt) else ', or a rule rejects it with a reset'}"
+
+
+def _has_no_socket(attempt: Attempt) -> bool:
+    """The kernel itself says that it found nobody to give it to."""
+    return any(one.reason == "NO_SOCKET" for one in attempt.drops)
+
+
 def _after(attempt: Attempt) -> str:
-    return "" if attempt.after_ms is None else f" after {attempt.after_ms:.1f} ms"
+    if attempt.after_ms is None:
+        return ""
+    return f" after {attempt.after_ms:.{1 if attempt.after_ms >= 1 else 2}f} ms"
 
 
 def _refusal(attempt: Attempt) -> str:
@@ -131,8 +146,7 @@ def _refusal(attempt: Attempt) -> str:
     if refusal.by != attempt.destination:
         said += f", from {refusal.by}"
     if nothing_listens(attempt):
-        known = any(one.reason == "NO_SOCKET" for one in attempt.drops)
-        return f"{said}: nothing listens there{'' if known else ', or a rule rejects it'}"
+        return f"{said}: nothing listens there{'' if _has_no_socket(attempt) else ', or a rule rejects it'}"
     return f"{said}: a rule rejects it" if attempt.by_rule or attempt.protocol == "tcp" else said
 
 
@@ -252,7 +266,8 @@ def _shortcomings(watched: Watched) -> list[str]:
         lines.append(f"{watched.lost} packets came too fast to be looked at")
     unnamed = any(is_blocked(one) and one.by_rule and one.deciding is None for one in watched.attempts)
     if unnamed and watched.rules_unread is None:
-        again = f"pathprobe host {watched.port}/{watched.protocol} --watch-arrivals {watched.seconds:.0f} --trace-rules"
+        seconds = max(_SHORTEST_AGAIN, round(watched.seconds))
+        again = f"pathprobe host {watched.port}/{watched.protocol} --watch-arrivals {seconds} --trace-rules"
         lines.append(f"which rule it was: {again}")
     elif unnamed and not watched.rules_unread:
         lines.append("no nftables rule was seen to do it: iptables-legacy and rules of other namespaces show no trace")

@@ -22,6 +22,7 @@ from pathprobe.core.arrivals.facts import Attempt, Fate, Watched
 from pathprobe.core.arrivals.fate import nothing_listens
 from pathprobe.engine.arrivals import Watching, watch
 from pathprobe.lab import netns
+from pathprobe.net import trace_table
 from pathprobe.net.drops import DropReader, DropsUnreadable
 from pathprobe.output.arrivals import render
 
@@ -492,6 +493,33 @@ def test_a_table_that_a_dead_watcher_left_is_removed_by_the_next() -> None:
     netns.run_nft("server", f"table inet pathprobe_trace_{process.pid} {{ }}; table inet pathprobe_trace_1 {{ }}")
     watched(knock, Fate.RESET, trace_rules=True)
     assert tables() == "table inet pathprobe_trace_1\n"
+
+
+def test_a_table_without_an_owner_is_removed_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux before 5.12, or an nft that knows no owners."""
+    monkeypatch.setattr(trace_table, "_hold", lambda *_: None)
+    netns.run_nft("server", DROP)
+    loaded = []
+
+    def ask() -> socket.socket:
+        loaded.append(tables())
+        return knock()
+
+    found = watched(ask, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].deciding))
+    assert f"pathprobe_trace_{os.getpid()}" in loaded[0]
+    assert found.rules_unread == ""
+    assert "pathprobe_trace" not in tables()
+
+
+def test_rules_that_cannot_be_traced_are_told_and_the_rest_is_still_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_table, "_program", missing_nft)
+    found = watched(knock, Fate.RESET, trace_rules=True)
+    assert found.attempts[0].fate is Fate.RESET
+    assert "the rules were not traced: nft is not installed" in render(found)
+
+
+def missing_nft() -> str:
+    raise trace_table.NoTrace("nft is not installed")
 
 
 def test_one_who_may_not_gets_one_line() -> None:

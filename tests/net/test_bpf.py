@@ -36,7 +36,7 @@ IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 _LOADS = {0x30: "!B", 0x28: "!H", 0x20: "!I"}
 _INDEXED_LOADS = {0x50: "!B", 0x48: "!H"}
 _LOAD_INDEX, _LOAD_HEADER_SIZE = 0x01, 0xB1
-_JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x15, 0x35, 0x06
+_JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _JUMP_IF_SET, _RETURN = 0x15, 0x35, 0x45, 0x06
 _ETHERTYPE = 0xFFFFF000
 
 
@@ -53,6 +53,8 @@ def taken(program: bytes, packet: bytes, ethertype: int) -> int:
             at += if_true if accumulator == value else if_false
         elif code == _JUMP_IF_AT_LEAST:
             at += if_true if accumulator >= value else if_false
+        elif code == _JUMP_IF_SET:
+            at += if_true if accumulator & value else if_false
         elif code == _LOAD_INDEX:
             index = value
         elif code == _LOAD_HEADER_SIZE:
@@ -244,3 +246,48 @@ def test_for_many_targets_it_takes_what_goes_to_a_port_of_ours_or_left_it(
 def test_for_many_targets_it_takes_the_same_icmp(what: str) -> None:
     version, (packet, wanted) = (4, V4[what]) if what in V4 else (6, V6[what])
     assert (taken(bpf.port_program(version, PORTS[0]), packet, IPV4 if version == 4 else IPV6) > 0) is wanted
+
+
+# ---- who knocks at a port, and what is said to it
+
+KNOCK, ELSEWHERE = TCP(sport=40001, dport=8080, flags="S"), TCP(sport=40001, dport=80, flags="S")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (KNOCK, True),
+        (TCP(sport=8080, dport=40001, flags="SA"), True),
+        (TCP(sport=8080, dport=40001, flags="RA"), True),
+        (TCP(sport=40001, dport=8080, flags="R"), True),
+        (ELSEWHERE, True),
+        (TCP(sport=80, dport=40001, flags="RA"), False),
+        (TCP(sport=40001, dport=8080, flags="A") / Raw(b"data"), False),
+        (TCP(sport=8080, dport=40001, flags="FA"), False),
+        (UDP(sport=40001, dport=8080), True),
+        (UDP(sport=8080, dport=40001), True),
+        (UDP(sport=53, dport=53), False),
+    ],
+)
+def test_an_arrival_filter_lets_beginnings_and_ends_through(body: Packet, expected: bool) -> None:
+    program = bpf.arrivals_program(8080)
+    assert bool(taken(program, v4(body), IPV4)) is expected
+    assert bool(taken(program, v4(body, options=[IPOption_NOP()] * 4), IPV4)) is expected
+    assert bool(taken(program, v6(body), IPV6)) is expected
+
+
+@pytest.mark.parametrize(
+    ("packet", "ethertype", "expected"),
+    [
+        (v4(ICMP(type=3, code=13) / QUOTE), IPV4, True),
+        (v4(ICMP(type=8)), IPV4, True),
+        (v6(ICMPv6DestUnreach() / QUOTE), IPV6, True),
+        (v6(ICMPv6EchoRequest()), IPV6, True),
+        (v6(ICMPv6ND_NS()), IPV6, False),
+        (v4(KNOCK, frag=10), IPV4, False),
+        (v4(KNOCK, flags="MF"), IPV4, True),
+        (bytes(28), ARP, False),
+    ],
+)
+def test_an_arrival_filter_lets_errors_and_echo_through(packet: bytes, ethertype: int, expected: bool) -> None:
+    assert bool(taken(bpf.arrivals_program(8080), packet, ethertype)) is expected

@@ -177,7 +177,7 @@ class Book:
         packet, body = seen.packet, seen.packet.body
         if entry := self._answered_by(packet):
             # Before its addresses are put back, the answer of a published port is no answer to the asker yet.
-            if isinstance(body, Tcp | Udp) and body.source_port == self._port and _goes_back(packet, entry):
+            if _goes_back(packet, entry):
                 is_reset = isinstance(body, Tcp) and TcpFlags.RST in body.flags
                 _keep(entry.resets if is_reset else entry.answers, seen.time_ns)
             return entry
@@ -254,8 +254,11 @@ def _is_dropped(trace: Traced | None) -> bool:
 
 
 def _goes_back(packet: Packet, entry: _Entry) -> bool:
-    asked = entry.first.packet
-    return (packet.source, packet.destination) == (asked.destination, asked.source)
+    asked, arrived, body = entry.first.packet, entry.first.packet.body, packet.body
+    if not isinstance(body, Tcp | Udp) or not isinstance(arrived, Tcp | Udp):
+        return False
+    ends = (packet.source, body.source_port, packet.destination, body.destination_port)
+    return ends == (asked.destination, arrived.destination_port, asked.source, arrived.source_port)
 
 
 def _keep(facts: list[_Fact], fact: _Fact) -> None:

@@ -1,0 +1,278 @@
+"""How is it told what became of the packets that arrived?"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+
+import pytest
+
+from pathprobe.core.arrivals.book import Book
+from pathprobe.core.arrivals.facts import Dropped, Seen, Traced, Watched
+from pathprobe.output.arrivals import REASONS, conclusion, entry, packet_comment, render
+from tests.core.arrivals.packets import (
+    INNER,
+    PORT,
+    SECOND,
+    answer,
+    comes,
+    datagram,
+    dropped,
+    leaves,
+    refusal,
+    reset,
+    step,
+    syn,
+    traced,
+)
+
+ARRIVES, DATAGRAM = comes(syn()), comes(datagram())
+UNREADABLE = "the kernel's description of its types (BTF) is not readable"
+
+
+def watched(
+    *facts: Seen | Dropped | Traced,
+    protocol: str = "tcp",
+    drops_unread: str = "",
+    rules_unread: str | None = None,
+    untold: int = 0,
+    lost: int = 0,
+) -> Watched:
+    book = Book(protocol, PORT)
+    for fact in facts:
+        match fact:
+            case Seen():
+                book.see(fact)
+            case Dropped():
+                book.drop(fact)
+            case Traced():
+                book.trace(fact)
+    return Watched(
+        protocol=protocol,
+        port=PORT,
+        started_ns=0,
+        ended_ns=10 * SECOND,
+        attempts=book.attempts(),
+        drops_unread=drops_unread,
+        rules_unread=rules_unread,
+        untold=untold,
+        lost=lost,
+    )
+
+
+def told(*facts: Seen | Dropped | Traced, protocol: str = "tcp", **more: str) -> list[str]:
+    """The lines of the one attempt, without time and ends."""
+    lines = render(watched(*facts, protocol=protocol, **more), zone=UTC).partition("\n\n")[0].splitlines()
+    beginning = "00:00:00.000  10.9.1.9:40001 -> 10.0.0.5:8080 on eth0  "
+    assert lines[0].startswith(beginning)
+    return [lines[0].removeprefix(beginning), *(line.strip() for line in lines[1:])]
+
+
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        ([leaves(answer(), 0.0021)], ["ANSWERED  SYN-ACK left after 2.1 ms"]),
+        (
+            [leaves(reset()), dropped(syn(), "NO_SOCKET")],
+            ["RESET  RST left after 1.0 ms: nothing listens there"],
+        ),
+        (
+            [leaves(reset())],
+            ["RESET  RST left after 1.0 ms: nothing listens there, or a rule rejects it with a reset"],
+        ),
+        ([leaves(reset()), dropped(syn())], ["RESET  RST left after 1.0 ms: a rule rejects it with a reset"]),
+        (
+            [leaves(refusal(syn()))],
+            ["REFUSED  ICMP communication administratively prohibited left after 1.0 ms: a rule rejects it"],
+        ),
+        (
+            [leaves(refusal(syn(), by=INNER))],
+            [
+                "REFUSED  ICMP communication administratively prohibited left after 1.0 ms, from 172.17.0.2: a rule"
+                " rejects it"
+            ],
+        ),
+        (
+            [dropped(syn()), dropped(syn())],
+            ["DROPPED  NETFILTER_DROP in nft_do_chain (a firewall rule)"],
+        ),
+        ([dropped(syn(), "FAR_FUTURE", "")], ["DROPPED  FAR_FUTURE"]),
+        ([dropped(syn(), "", "ip_rcv")], ["DROPPED  the kernel gives no reason in ip_rcv"]),
+        (
+            [dropped(answer(), function="nf_hook_slow")],
+            [
+                "ANSWER DROPPED  its SYN-ACK or RST did not leave: NETFILTER_DROP in nf_hook_slow (a firewall rule)",
+            ],
+        ),
+        (
+            [dropped(syn()), traced(syn(), step("input", "drop", 7, text="tcp dport 8080 drop"))],
+            [
+                "DROPPED  NETFILTER_DROP in nft_do_chain (a firewall rule)",
+                "by inet filter input handle 7: tcp dport 8080 drop",
+            ],
+        ),
+        (
+            [
+                traced(
+                    syn(),
+                    step("input", "jump", 3, "knocks"),
+                    step("knocks", "goto", 4, "late"),
+                    step("late", "drop", 9),
+                )
+            ],
+            [
+                "DROPPED  by a rule",
+                "by inet filter late handle 9 (drop) (reached from knocks handle 4, from input handle 3)",
+            ],
+        ),
+        ([traced(syn(), step("input", "drop"))], ["DROPPED  by a rule", "by inet filter input policy drop"]),
+        (
+            [leaves(answer()), traced(syn(), step("input", "accept", 5, text="ct state new accept"))],
+            [
+                "ANSWERED  SYN-ACK left after 1.0 ms",
+                "last rule on its way: inet filter input handle 5: ct state new accept",
+            ],
+        ),
+        (
+            [leaves(syn(port=80, to=INNER), interface="docker0")],
+            [
+                "HANDED ON  no answer came back",
+                "handed on to 172.17.0.2:80 by docker0",
+                "the kernel of this machine did not drop it: look at where it was handed on to",
+            ],
+        ),
+        (
+            [
+                leaves(syn(port=80, to=INNER), interface="docker0"),
+                dropped(syn(port=80, to=INNER), "NO_SOCKET", "tcp_v4_rcv", elsewhere=True),
+                leaves(reset()),
+            ],
+            [
+                "RESET  RST left after 1.0 ms: nothing listens on 172.17.0.2:80",
+                "handed on to 172.17.0.2:80 by docker0",
+            ],
+        ),
+        (
+            [comes(syn(), 1), comes(syn(), 3)],
+            [
+                "UNANSWERED  it reached this host and drew no answer",
+                "3 tries in 3.0 s",
+                "the kernel did not drop it: the queue of the listening program is full (ss -tln: Recv-Q against"
+                " Send-Q), or a rule gave it to another program",
+            ],
+        ),
+        (
+            [leaves(answer()), comes(syn(), 1), leaves(answer(), 1.001)],
+            [
+                "ANSWERED  SYN-ACK left after 1.0 ms",
+                "2 tries in 1.0 s, answered 2 times: the answers do not reach the asker",
+            ],
+        ),
+        (
+            [leaves(answer()), leaves(answer(), 1.001)],
+            [
+                "ANSWERED  SYN-ACK left after 1.0 ms",
+                "answered 2 times: the asker does not acknowledge it, or its acknowledgement is lost",
+            ],
+        ),
+        (
+            [dropped(syn(), "IP_RPFILTER", "ip_rcv_finish_core"), comes(syn(), 1), leaves(answer(), 1.001)],
+            [
+                "ANSWERED  SYN-ACK left after 1.0 ms",
+                f"dropped before: IP_RPFILTER in ip_rcv_finish_core ({REASONS['IP_RPFILTER']})",
+                "2 tries in 1.0 s",
+            ],
+        ),
+    ],
+)
+def test_what_is_said_of_one_syn(facts: list[Seen | Dropped | Traced], lines: list[str]) -> None:
+    assert told(ARRIVES, *facts) == lines
+
+
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        ([leaves(datagram(back=True))], ["ANSWERED  a datagram left after 1.0 ms"]),
+        (
+            [leaves(refusal(datagram(), 3)), dropped(datagram(), "NO_SOCKET")],
+            ["REFUSED  ICMP port unreachable left after 1.0 ms: nothing listens there"],
+        ),
+        (
+            [leaves(refusal(datagram(), 3))],
+            ["REFUSED  ICMP port unreachable left after 1.0 ms: nothing listens there, or a rule rejects it"],
+        ),
+        (
+            [comes(datagram(), 2)],
+            [
+                "UNANSWERED  it reached this host and drew no answer",
+                "2 datagrams in 2.0 s",
+                "no drop of it was seen: the program that listens got it and is silent, or it was published under"
+                " another port and is lost behind that",
+            ],
+        ),
+    ],
+)
+def test_what_is_said_of_one_datagram(facts: list[Seen | Dropped | Traced], lines: list[str]) -> None:
+    assert told(DATAGRAM, *facts, protocol="udp") == lines
+
+
+def test_where_drops_cannot_be_read_that_is_said_and_nothing_is_concluded() -> None:
+    assert told(ARRIVES, drops_unread=UNREADABLE)[1] == f"whether the kernel dropped it is not readable: {UNREADABLE}"
+    assert f"drops were not readable: {UNREADABLE}" in render(watched(leaves(answer()), drops_unread=UNREADABLE))
+
+
+def test_that_nothing_arrived_is_an_answer() -> None:
+    assert render(watched()) == "no packet to tcp/8080 arrived in 10.0 s: it dies before this host (or nobody asked)"
+
+
+def test_one_sentence_counts_how_they_ended() -> None:
+    facts = [comes(syn(number)) for number in range(4)]
+    text = conclusion(watched(*facts, leaves(answer(0)), dropped(syn(1)), dropped(syn(2)), untold=5))
+    assert text == (
+        "4 attempts to tcp/8080 in 10.0 s: 1 answered, 2 dropped, 1 left without an answer;"
+        " 5 more packets arrived and are not told one by one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules_unread", "last"),
+    [
+        (None, "which rule it was: pathprobe host 8080/tcp --watch-arrivals 10 --trace-rules"),
+        ("", "no nftables rule was seen to do it: iptables-legacy and rules of other namespaces show no trace"),
+        ("nft is not installed", "the rules were not traced: nft is not installed"),
+    ],
+)
+def test_a_rule_that_is_not_named_is_asked_for_or_explained(rules_unread: str | None, last: str) -> None:
+    assert render(watched(ARRIVES, dropped(syn()), rules_unread=rules_unread)).splitlines()[-1] == last
+
+
+def test_packets_that_came_too_fast_are_told() -> None:
+    assert render(watched(lost=3)).endswith("\n3 packets came too fast to be looked at")
+
+
+def test_the_entry_for_programs_holds_every_fact() -> None:
+    rule = step("input", "drop", 7, text="tcp dport 8080 drop")
+    found = json.loads(json.dumps(entry(watched(ARRIVES, dropped(syn()), traced(syn(), rule), rules_unread=""))))
+    (one,) = found["attempts"]
+    assert (found["rules_traced"], found["rules_unread"], found["drops_unread"]) == (True, None, None)
+    assert (one["time"], one["fate"], one["source_port"]) == ("1970-01-01T00:00:00.000000Z", "dropped", 40001)
+    assert (one["drops"][0]["reason"], one["drops"][0]["function"]) == ("NETFILTER_DROP", "nft_do_chain")
+    assert (one["rule"]["handle"], one["rule"]["text"]) == (7, "tcp dport 8080 drop")
+    assert one["by_rule"]
+    assert one["icmp"] is None
+
+
+@pytest.mark.parametrize(
+    ("packet", "comment"),
+    [
+        (ARRIVES, "attempt 3: SYN arrives"),
+        (leaves(syn()), "attempt 3: SYN, handed on"),
+        (leaves(answer()), "attempt 3: SYN-ACK"),
+        (leaves(reset()), "attempt 3: RST"),
+        (leaves(refusal(syn())), "attempt 3: ICMP error about it"),
+        (DATAGRAM, "attempt 3: datagram in"),
+        (leaves(datagram(back=True)), "attempt 3: datagram out"),
+    ],
+)
+def test_each_packet_in_the_capture_says_what_it_is(packet: Seen, comment: str) -> None:
+    assert packet_comment(packet, 3) == comment
