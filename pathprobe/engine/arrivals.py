@@ -162,8 +162,8 @@ class _Sitting:
         )
 
 
-_TOO_MANY_DROPS = "there were so many drops that some could not be read"
-_TOO_MANY_STEPS = "there were so many steps that some could not be read"
+_TOO_MANY_DROPS = "there were so many drops that some found no room"
+_TOO_MANY_STEPS = "there were so many steps that some found no room"
 
 
 def _drop_reader(port: int) -> tuple[DropReader | None, str]:

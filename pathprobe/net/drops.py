@@ -13,6 +13,7 @@ changes nothing, and ends with its descriptors.
 from __future__ import annotations
 
 import bisect
+import functools
 import os
 import struct
 import time
@@ -74,14 +75,9 @@ class DropReader:
 
     def __init__(self, port: int) -> None:
         try:
-            types = Btf(_TYPES.read_bytes())
-            self._names = {
-                number: name.removeprefix(_REASON_PREFIX) for number, name in types.names("skb_drop_reason").items()
-            }
-            fields = _Fields.of(types)
+            fields, self._names = _known(_TYPES)
         except (OSError, NotInBtf) as error:
             raise DropsUnreadable(_why(error)) from None
-        self._symbols: _Symbols | None = None
         self._descriptors: list[int] = []
         try:
             self._ring = SharedRing(_RING)
@@ -109,13 +105,11 @@ class DropReader:
 
     def _dropped(self, record: bytes, shift: int) -> DroppedPacket:
         time_ns, location, reason, namespace, header, transport = _RECORD.unpack_from(record)
-        if self._symbols is None:
-            self._symbols = _Symbols(_SYMBOLS)
         return DroppedPacket(
             time_ns=time_ns + shift,
             octets=joined(header, transport),
             reason=self._names.get(reason, f"reason {reason}") if reason else "",
-            function=self._symbols.name(location),
+            function=_symbols(_SYMBOLS).name(location),
             namespace=namespace,
         )
 
@@ -158,6 +152,14 @@ class _Fields:
             namespace=namespace,
             has_reason=types.arguments(_TRACEPOINT) > 2,
         )
+
+
+@functools.cache
+def _known(path: Path) -> tuple[_Fields, dict[int, str]]:
+    """What this kernel's types say: where things are, and the names of its reasons. Raises OSError, NotInBtf."""
+    types = Btf(path.read_bytes())
+    names = types.names("skb_drop_reason")
+    return _Fields.of(types), {number: name.removeprefix(_REASON_PREFIX) for number, name in names.items()}
 
 
 def _steps(port: int, fields: _Fields, ring: int) -> list[Step]:
@@ -272,6 +274,12 @@ class _Symbols:
             return ""
         # What the compiler split off or moved keeps its function's name: nf_hook_slow.cold, ip_rcv.isra.0
         return self._names[place].partition(".")[0]
+
+
+@functools.cache
+def _symbols(path: Path) -> _Symbols:
+    """Read when the first drop comes, for it takes a while; a module that is loaded later has no names."""
+    return _Symbols(path)
 
 
 def _why(error: Exception) -> str:

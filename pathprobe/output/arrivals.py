@@ -135,7 +135,7 @@ def _has_no_socket(attempt: Attempt) -> bool:
 def _after(attempt: Attempt) -> str:
     if attempt.after_ms is None:
         return ""
-    return f" after {attempt.after_ms:.{1 if attempt.after_ms >= 1 else 2}f} ms"
+    return f" after {attempt.after_ms:.{1 if round(attempt.after_ms, 2) >= 1 else 2}f} ms"
 
 
 def _refusal(attempt: Attempt) -> str:
@@ -259,7 +259,7 @@ def conclusion(watched: Watched) -> str:
 def _shortcomings(watched: Watched) -> list[str]:
     lines = []
     if watched.drops_unread:
-        lines.append(f"the kernel's reasons for drops were not readable: {watched.drops_unread}")
+        lines.append(f"what the kernel dropped could not be read: {watched.drops_unread}")
     if watched.rules_unread:
         lines.append(f"the rules were not traced: {watched.rules_unread}")
     if watched.lost:
@@ -270,8 +270,13 @@ def _shortcomings(watched: Watched) -> list[str]:
         again = f"pathprobe host {watched.port}/{watched.protocol} --watch-arrivals {seconds} --trace-rules"
         lines.append(f"which rule it was: {again}")
     elif unnamed and not watched.rules_unread:
-        lines.append("no nftables rule was seen to do it: iptables-legacy and rules of other namespaces show no trace")
+        is_partial = any(one.deciding for one in watched.attempts)
+        lines.append(_TRACED_IN_PART if is_partial else _NOT_TRACED)
     return lines
+
+
+_TRACED_IN_PART = "so many packets came that not all were traced: an attempt without a rule may have met the same"
+_NOT_TRACED = "no nftables rule was seen to do it: iptables-legacy and rules of other namespaces show no trace"
 
 
 def packet_comment(seen: Seen, number: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import os
 import select
 import signal
@@ -21,6 +22,7 @@ import pytest
 from pathprobe.core.arrivals.facts import Attempt, Fate, Watched
 from pathprobe.core.arrivals.fate import nothing_listens
 from pathprobe.engine.arrivals import Watching, watch
+from pathprobe.engine.sightings import open_sightings
 from pathprobe.lab import netns
 from pathprobe.net import trace_table
 from pathprobe.net.drops import DropReader, DropsUnreadable
@@ -34,6 +36,7 @@ INNER = "10.7.1.9"
 #: An address of the client to which the server has no way back.
 STRANGER = "10.99.0.9"
 PORT = 8080
+NAMES = ("client", "server", "inner")
 
 #: Seconds after which what was to come did not: a fault, not a pace.
 LONGEST = 20.0
@@ -42,32 +45,31 @@ LONGEST = 20.0
 @pytest.fixture
 def network() -> Iterator[None]:
     """Three namespaces in a row, and every packet of the client's to them."""
-    names = ("client", "server", "inner")
-    for name in names:
+    for name in NAMES:
         netns.add(name)
-        netns.run_ip(name, 4, ["link set lo up"])
     try:
         netns.run_ip("server", 4, ["link add eth0 type veth peer name eth0 netns client"])
         netns.run_ip("server", 4, ["link add eth1 type veth peer name eth0 netns inner"])
-        _number("server", "eth0", f"{SERVER[4]}/24", f"{SERVER[6]}/64")
-        _number("server", "eth1", "10.7.1.1/24")
-        _number("client", "eth0", f"{CLIENT[4]}/24", f"{CLIENT[6]}/64", f"{STRANGER}/32")
-        _number("inner", "eth0", f"{INNER}/24")
+        _number("server", eth0=(f"{SERVER[4]}/24", f"{SERVER[6]}/64"), eth1=("10.7.1.1/24",))
+        _number("client", eth0=(f"{CLIENT[4]}/24", f"{CLIENT[6]}/64", f"{STRANGER}/32"))
+        _number("inner", eth0=(f"{INNER}/24",))
         netns.run_ip("inner", 4, ["route add default via 10.7.1.1"])
         with netns.inside("server"):
             Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         yield
     finally:
-        for name in names:
+        for name in NAMES:
             netns.end_processes(name)
             netns.delete(name)
 
 
-def _number(name: str, device: str, *addresses: str) -> None:
-    netns.run_ip(name, 4, [f"link set {device} up"])
-    for one in addresses:
-        family = 6 if ":" in one else 4
-        netns.run_ip(name, family, [f"address add {one} dev {device}{' nodad' if family == 6 else ''}"])
+def _number(name: str, **links: tuple[str, ...]) -> None:
+    """Up with the links, and their addresses on them."""
+    adding = [f"address add {one} dev {device}" for device, addresses in links.items() for one in addresses]
+    ups = [f"link set {device} up" for device in ("lo", *links)]
+    netns.run_ip(name, 4, [*ups, *(line for line in adding if ":" not in line)])
+    if of_v6 := [f"{line} nodad" for line in adding if ":" in line]:
+        netns.run_ip(name, 6, of_v6)
 
 
 @functools.cache
@@ -520,6 +522,23 @@ def test_rules_that_cannot_be_traced_are_told_and_the_rest_is_still_seen(monkeyp
 
 def missing_nft() -> str:
     raise trace_table.NoTrace("nft is not installed")
+
+
+def test_the_command_ends_with_its_seconds_and_writes_document_and_capture(tmp_path: Path) -> None:
+    path = tmp_path / "server.pcapng"
+    command = (
+        "from pathlib import Path; from pathprobe.commands.host_arrivals import run;"
+        f"run(8080, 'udp', 0.01, write=Path({str(path)!r}), as_json=True)"
+    )
+    with netns.inside("server"):
+        done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert done.stderr == "pathprobe: watching udp/8080 for 0.01 s, Ctrl-C ends it\n"
+    found = json.loads(done.stdout)
+    assert found["capture"] == {"path": str(path), "packets": 0}
+    assert (found["arrivals"]["complete"], found["arrivals"]["drops_unread"]) == (True, drops_unread() or None)
+    with open_sightings(path) as sightings:
+        assert list(sightings) == []
 
 
 def test_one_who_may_not_gets_one_line() -> None:

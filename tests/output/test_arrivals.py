@@ -218,7 +218,9 @@ def test_what_is_said_of_one_datagram(facts: list[Seen | Dropped | Traced], line
 
 def test_where_drops_cannot_be_read_that_is_said_and_nothing_is_concluded() -> None:
     assert told(ARRIVES, drops_unread=UNREADABLE)[1] == f"whether the kernel dropped it is not readable: {UNREADABLE}"
-    assert f"drops were not readable: {UNREADABLE}" in render(watched(leaves(answer()), drops_unread=UNREADABLE))
+    assert f"what the kernel dropped could not be read: {UNREADABLE}" in render(
+        watched(leaves(answer()), drops_unread=UNREADABLE)
+    )
 
 
 def test_that_nothing_arrived_is_an_answer() -> None:
@@ -244,6 +246,12 @@ def test_one_sentence_counts_how_they_ended() -> None:
 )
 def test_a_rule_that_is_not_named_is_asked_for_or_explained(rules_unread: str | None, last: str) -> None:
     assert render(watched(ARRIVES, dropped(syn()), rules_unread=rules_unread)).splitlines()[-1] == last
+
+
+def test_a_flood_of_which_some_were_traced_is_not_blamed_on_another_firewall() -> None:
+    rule = traced(syn(1), step("input", "drop", 7))
+    facts = [comes(syn(1)), comes(syn(2)), dropped(syn(1)), dropped(syn(2)), rule]
+    assert render(watched(*facts, rules_unread="")).splitlines()[-1].startswith("so many packets came")
 
 
 def test_packets_that_came_too_fast_are_told() -> None:
