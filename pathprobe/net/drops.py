@@ -282,9 +282,14 @@ def _symbols(path: Path) -> _Symbols:
     return _Symbols(path)
 
 
+_FORBIDDEN = (
+    "seeing what the kernel drops needs CAP_BPF and CAP_PERFMON (sudo), outside of containers and of kernel lockdown"
+)
+
+
 def _why(error: Exception) -> str:
     if isinstance(error, PermissionError):
-        return "the kernel lets only CAP_BPF and CAP_PERFMON of the whole machine see its drops (run it with sudo)"
+        return _FORBIDDEN
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"

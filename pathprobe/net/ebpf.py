@@ -98,24 +98,34 @@ class SharedRing:
 
 def load(program: bytes) -> int:
     """The descriptor of a program for a raw tracepoint. Raises OSError, its text the verifier's last line."""
+    try:
+        return _load(program, None)
+    except PermissionError:
+        raise
+    except OSError:
+        # Asked for at once, a log that does not fit its buffer is an error of its own before Linux 6.4.
+        log = ctypes.create_string_buffer(1 << 20)
+        try:
+            return _load(program, log)
+        except OSError as error:
+            said = [line for line in log.value.decode(errors="replace").split("\n") if line]
+            lines = [line for line in said if not line.startswith("processed ")]
+            raise OSError(error.errno, lines[-1] if lines else error.strerror) from None
+
+
+def _load(program: bytes, log: ctypes.Array[ctypes.c_char] | None) -> int:
     octets = ctypes.create_string_buffer(program, len(program))
-    license_, log = ctypes.create_string_buffer(b"GPL"), ctypes.create_string_buffer(1 << 16)
+    license_ = ctypes.create_string_buffer(b"GPL")
+    told = (1, len(log), ctypes.addressof(log)) if log else (0, 0, 0)
     attributes = struct.pack(
         "=IIQQIIQ",
         _PROG_TYPE_RAW_TRACEPOINT,
         len(program) // _INSTRUCTION.size,
         ctypes.addressof(octets),
         ctypes.addressof(license_),
-        1,
-        len(log),
-        ctypes.addressof(log),
+        *told,
     )
-    try:
-        return _bpf(_PROG_LOAD, attributes)
-    except OSError as error:
-        said = log.value.decode(errors="replace").split("\n")
-        lines = [line for line in said if line and not line.startswith("processed ")]
-        raise OSError(error.errno, lines[-1] if lines else error.strerror) from None
+    return _bpf(_PROG_LOAD, attributes)
 
 
 def attach(program: int, tracepoint: str) -> int:

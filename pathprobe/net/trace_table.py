@@ -22,6 +22,8 @@ _PREFIX = "pathprobe_trace_"
 _PRIORITY = -350
 #: Packets of one direction that are traced: a flood is no reason to write a log of it.
 _RATE = "100/second burst 100 packets"
+#: Where nft -i finds no place for a history of what it was told.
+_NO_HOME = "/dev/null"
 #: Seconds in which nft has said whether it could.
 _PATIENCE = 10.0
 
@@ -94,7 +96,7 @@ def _hold(nft: str, name: str, text: str) -> subprocess.Popen[bytes] | None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_environment(),
+        env=_environment() | {"HOME": _NO_HOME},
         start_new_session=True,  # Ctrl-C on the terminal is for us; we tell it when to end
     )
     assert holder.stdin is not None

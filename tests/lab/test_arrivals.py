@@ -452,11 +452,16 @@ def test_a_syn_that_is_sent_again_is_one_attempt() -> None:
 COMMAND = "from pathprobe.commands.host_arrivals import run; run(8080, 'tcp', 600, trace_rules=True)"
 
 
-def start() -> subprocess.Popen[str]:
+def start(home: Path | None = None) -> subprocess.Popen[str]:
     """The command in the server, when it is ready."""
+    environment = os.environ | ({"HOME": str(home)} if home else {})
     with netns.inside("server"):
         process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", COMMAND],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     assert process.stderr is not None
     assert "watching tcp/8080" in process.stderr.readline()
@@ -464,14 +469,17 @@ def start() -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_watcher_that_is_told_to_end_says_what_it_knows_and_leaves_nothing(number: signal.Signals) -> None:
-    process = start()
+def test_a_watcher_that_is_told_to_end_says_what_it_knows_and_leaves_nothing(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    process = start(home=tmp_path)
     assert f"pathprobe_trace_{process.pid}" in tables()
     process.send_signal(number)
     out, _ = process.communicate(timeout=LONGEST)
     assert process.returncode == 130
     assert "no packet to tcp/8080 arrived in" in out
     assert tables() == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_of_a_watcher_that_is_killed_no_table_stays() -> None:
