@@ -110,18 +110,26 @@ def throw(address: str = SERVER[4], port: int = PORT) -> socket.socket:
 
 
 def fates(*wanted: Fate) -> Callable[[tuple[Attempt, ...]], bool]:
-    """Until so many attempts are there and have come to an end; where drops are not seen, none is waited for."""
+    """Until so many attempts are there and have come to an end; where drops are not seen, none is waited for.
+
+    What the kernel answers itself it answers first, and throws the packet away then.
+    """
+    with_drop = (Fate.RESET, Fate.REFUSED, Fate.DROPPED)
+
+    def is_told(found: Attempt, want: Fate) -> bool:
+        if want is Fate.DROPPED and drops_unread():
+            return True
+        if want in with_drop and not (found.drops or drops_unread()):
+            return False
+        return want in _OPEN or found.fate not in _OPEN
 
     def enough(attempts: tuple[Attempt, ...]) -> bool:
-        if len(attempts) < len(wanted):
-            return False
-        open_ = (Fate.UNANSWERED, Fate.HANDED_ON)
-        return all(
-            found.fate not in open_ or want in open_ or (want is Fate.DROPPED and drops_unread())
-            for found, want in zip(attempts, wanted, strict=False)
-        )
+        return len(attempts) >= len(wanted) and all(map(is_told, attempts, wanted))
 
     return enough
+
+
+_OPEN = (Fate.UNANSWERED, Fate.HANDED_ON)
 
 
 def watched(
@@ -354,6 +362,28 @@ def test_an_answer_that_is_dropped_on_its_way_out_is_told_as_such() -> None:
     if not drops_unread():
         assert {drop.reason for drop in one.answer_drops} == {"NETFILTER_DROP"}
     assert "by ip t out handle " in render(found)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        ("iptables-nft", "by ip filter INPUT handle "),
+        ("iptables-legacy", "iptables-legacy and rules of other namespaces show no trace"),
+    ],
+)
+def test_rules_of_iptables_are_named_where_they_are_nftables_in_truth(tool: str, told: str) -> None:
+    words = [tool, "-A", "INPUT", "-p", "tcp", "--dport", "8080", "-j", "REJECT"]
+    with netns.inside("server"):
+        subprocess.run(words, check=True)
+    found = watched(
+        knock,
+        trace_rules=True,
+        enough=lambda all_: fates(Fate.REFUSED)(all_) and bool(all_[0].deciding or tool == "iptables-legacy"),
+    )
+    (one,) = found.attempts
+    assert one.fate is Fate.REFUSED
+    assert told in render(found) or (drops_unread() and tool == "iptables-legacy")
 
 
 # ---- what routing does
