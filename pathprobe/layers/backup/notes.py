@@ -1,0 +1,81 @@
+"""What should who restores know that the difference itself does not show, and how much is in a backup?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pathprobe.layers.backup import ipset_save, iptables_save, nft_listing
+from pathprobe.layers.backup.folder import Backup
+from pathprobe.layers.backup.sources import FIREWALLD, IPTABLES, Kind, Source
+from pathprobe.layers.backup.state import EntryKind, State
+from pathprobe.layers.system import Said, System
+
+#: Docker's chain for every published port, in the filter and the nat table.
+_DOCKER = ":DOCKER "
+
+
+def amount(state: State, source: Source) -> str:
+    """How much there is of a source, in a few words."""
+    if source.kind is Kind.FILES:
+        return _count(sum(one.kind is not EntryKind.FOLDER for one in state.trees[source.name].values()), "file")
+    text = state.rules[source.name]
+    if source.kind is Kind.NFT:
+        return _count(len(nft_listing.tables(text)), "table")
+    if source.kind is Kind.IPSET:
+        return _count(len(ipset_save.sets(text)), "set")
+    return _count(sum(len(table.rules) for table in iptables_save.tables(text)), "rule")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
+def before_restoring(
+    backup: Backup, sources: Sequence[Source], hostname: str, environment: Mapping[str, str]
+) -> Iterator[str]:
+    """Sentences that belong before the decision."""
+    if backup.origin.hostname != hostname:
+        yield f"this backup is of {backup.origin.hostname}, and this machine is {hostname}"
+    for source in sources:
+        if source.name in backup.state.absent:
+            yield f"{source.name} is not in this backup and stays as it is ({backup.state.absent[source.name]})"
+    if any(_DOCKER in backup.state.rules.get(source.name, "") for source in IPTABLES if source in sources):
+        yield (
+            "the backup has the rules that Docker had made for its containers; if these have changed since, "
+            "let Docker make them anew afterwards: systemctl restart docker"
+        )
+    client = environment.get("SSH_CONNECTION", "").split(" ")[0]
+    if client:
+        yield (
+            f"you are here by SSH from {client}: if the backup's rules do not let that in, this session ends, and only "
+            "the console can undo it"
+        )
+
+
+def runtime_only(system: System) -> str | None:
+    """A sentence if firewalld's runtime is not what its files say, for only these are kept."""
+    running, permanent = (system.run("firewall-cmd", *words, "--list-all-zones") for words in ((), ("--permanent",)))
+    if not (isinstance(running, Said) and running.worked and isinstance(permanent, Said) and permanent.worked):
+        return None
+    now, kept = _zones(running.out), _zones(permanent.out)
+    for zone in now:
+        changed = [line for line in now[zone] if line not in kept.get(zone, ())]
+        changed += [line for line in kept.get(zone, ()) if line not in now[zone]]
+        if changed:
+            return (
+                f"{FIREWALLD.name} does other than its files say (zone {zone}: {changed[0]}), and the files are "
+                "what is kept; to write down what it does now: firewall-cmd --runtime-to-permanent"
+            )
+    return None
+
+
+def _zones(text: str) -> dict[str, list[str]]:
+    """Zone -> its lines. Interfaces are left out: NetworkManager assigns them, and no file says so."""
+    zones: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            lines = zones[line.split()[0]] = []
+        elif line.strip() and not line.strip().startswith("interfaces:"):
+            lines.append(" ".join(line.split()))
+    return zones
