@@ -82,7 +82,7 @@ def _expires(entry: str) -> bool:
 def making(now: str, wanted: str) -> str:
     """Lines for ``ipset restore``: afterwards every wanted set is there as it was; others still are too."""
     present = sets(now)
-    lines: list[str] = []
+    lines = [f"destroy {_BESIDE}"] if _BESIDE in present else []  # left behind by one that failed
     for one in sets(wanted).values():
         old = present.get(one.name)
         if old is None:
@@ -94,11 +94,11 @@ def making(now: str, wanted: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def removing(now: str, wanted: str) -> str:
-    """Lines that take away what is not wanted, those that hold others first; to be run once no rule uses them."""
-    extra = [one for name, one in sets(now).items() if name not in sets(wanted)]
-    ordered = sorted(extra, key=lambda one: one.kind != "list:set")
-    return "".join(f"destroy {one.name}\n" for one in ordered)
+def extra(now: str, wanted: str) -> tuple[str, ...]:
+    """The sets that are not wanted, those that hold others first; no rule may use them when they are destroyed."""
+    kept = {*sets(wanted), _BESIDE}  # that one went when the others were made
+    unwanted = [one for name, one in sets(now).items() if name not in kept]
+    return tuple(one.name for one in sorted(unwanted, key=lambda one: one.kind != "list:set"))
 
 
 def _made(one: SavedSet, name: str) -> Iterator[str]:

@@ -152,7 +152,7 @@ def _words_of_state(words: Sequence[str], position: int) -> int:
         return 4
     if here[0] == "used" and here[1].isdecimal() and here[2] in _UNITS:
         return 3
-    if here[0] == "used" and position and words[position - 1] == "last":
+    if here[0] == "used" and position and words[position - 1].strip() == "last":
         return 2
     return 0
 

@@ -142,7 +142,7 @@ def _is_base_chain_of_iptables(facts: dict[str, Any]) -> bool:
 
 def _look_at_rule(seen: _Seen, facts: dict[str, Any]) -> None:
     statements = [next(iter(one.items())) for one in facts.get("expr", [])]
-    seen.has_extension |= any(key == "xt" for key, _ in _pairs(statements))
+    seen.has_extension |= any(key == "xt" for key, _ in _pairs(facts.get("expr", [])))
     roles = [_role(key, value) for key, value in statements]
     if _Role.FOREIGN in roles or _Role.TARGET in roles[:-1]:
         seen.foreign.append(f"the rule with handle {facts.get('handle')} in chain {facts['chain']}")
@@ -155,7 +155,7 @@ def _pairs(value: object) -> Iterator[tuple[str, object]]:
     """Every key with its value, however deep."""
     if isinstance(value, dict):
         yield from value.items()
-    if isinstance(value, (dict, list, tuple)):
+    if isinstance(value, (dict, list)):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _pairs(inner)
 

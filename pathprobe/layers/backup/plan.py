@@ -22,12 +22,16 @@ _NFT_CHECK = ("nft", "-c", "-f", "-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A command and its input. ``check``: the same command when it only looks whether it could do that, if it can."""
+    """A command and its input. ``check``: the same command when it only looks whether it could do that, if it can.
+
+    ``until_unused``: the kernel may still hold on to what goes, for a moment after the rules went that used it.
+    """
 
     source: Source
     command: tuple[str, ...]
     text: str
     check: tuple[str, ...] | None = None
+    until_unused: bool = False
 
 
 def steps(now: State, wanted: State, sources: Sequence[Source], programs: Mapping[str, str]) -> tuple[Step, ...]:
@@ -36,14 +40,15 @@ def steps(now: State, wanted: State, sources: Sequence[Source], programs: Mappin
     if NFTABLES in sources:
         found.append(_nft(now, wanted))
     if IPSET in sources:
-        found.append(_ipset(ipset_save.making(_rules(now, IPSET), _rules(wanted, IPSET))))
+        text = ipset_save.making(_rules(now, IPSET), _rules(wanted, IPSET))
+        found.append(Step(source=IPSET, command=("ipset", "restore"), text=text))
     for source in rules_of(sources, Kind.IPTABLES_NFT):
         found += _iptables_nft(source, now, wanted, programs[source.name])
     for source in rules_of(sources, Kind.IPTABLES_LEGACY):
         found.append(_iptables_legacy(source, now, wanted, programs[source.name]))
     if IPSET in sources:
-        found.append(_ipset(ipset_save.removing(_rules(now, IPSET), _rules(wanted, IPSET))))
-    return tuple(_checkable(step, sources) for step in found if step.text)
+        found += map(_destroying, ipset_save.extra(_rules(now, IPSET), _rules(wanted, IPSET)))
+    return tuple(_checkable(step, sources) for step in found if step.text or step.until_unused)
 
 
 def _rules(state: State, source: Source) -> str:
@@ -65,8 +70,8 @@ def _nft(now: State, wanted: State) -> Step:
     return Step(source=NFTABLES, command=_NFT, text=text, check=_NFT_CHECK)
 
 
-def _ipset(text: str) -> Step:
-    return Step(source=IPSET, command=("ipset", "restore"), text=text)
+def _destroying(name: str) -> Step:
+    return Step(source=IPSET, command=("ipset", "destroy", name), text="", until_unused=True)
 
 
 def _iptables_nft(source: Source, now: State, wanted: State, program: str) -> list[Step]:

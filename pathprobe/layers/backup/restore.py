@@ -6,6 +6,7 @@ there before is put back. At the end the machine is asked whether it is now what
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,10 @@ from pathprobe.layers.system import Said, System, Unread
 
 _STATE_OF_FIREWALLD = ("firewall-cmd", "--state")
 _RELOAD_FIREWALLD = ("firewall-cmd", "--reload")
+
+#: What ipset says of a set that a rule uses, and for how long that may still be a rule that is going, in seconds.
+_IN_USE = "in use by a kernel component"
+_WAIT_UNTIL_UNUSED, _BETWEEN_TRIES = 3.0, 0.02
 
 
 class Refused(Exception):
@@ -109,7 +114,20 @@ def _apply(machine: Machine, wanted: State, sources: Sequence[Source]) -> None:
     now = _now(machine, sources)
     differing = [difference.source for difference in differences(now, wanted, sources)]
     for step in _steps(machine, now, wanted, differing):
-        _run(machine.applier, step.source, step.command, step.text)
+        _take(machine.applier, step)
+
+
+def _take(applier: Applier, step: Step) -> None:
+    """nf_tables destroys rules, and with them their hold on a set, by a worker that runs after the commit."""
+    deadline = time.monotonic() + _WAIT_UNTIL_UNUSED
+    while True:
+        try:
+            _run(applier, step.source, step.command, step.text)
+            return
+        except _StepFailed as error:
+            if not step.until_unused or _IN_USE not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_BETWEEN_TRIES)
 
 
 def _left(machine: Machine, wanted: State, sources: Sequence[Source]) -> tuple[Difference, ...]:

@@ -148,23 +148,29 @@ def flavour(source: Source) -> str:
 
 
 def _take_iptables_nft(found: _Found, source: Source, system: System, nft: _Nft) -> None:
+    owners = nft.owners or {}
+    own = [table for (family, table), one in owners.items() if family == source.family and one.owner is Owner.IPTABLES]
     name = program(system, source, "nft")
-    own = [key for key, one in (nft.owners or {}).items() if key[0] == source.family and one.owner is Owner.IPTABLES]
     if isinstance(name, Unread):
         if own or not name.is_missing:
             raise CannotKeep(f"cannot read {source.name}: {name.reason}, and there are tables that only it can print")
         found.absent[source.name] = name.reason
-        return
-    text = _said(source.name, system.run(f"{name}-save", "-c"))
-    saved = iptables_save.tables(text)
-    if nft.owners is None and iptables_save.incompatible(text):
-        raise CannotKeep(f"cannot read {source.name}: there are rules of nft, and {nft.absent}")
-    if nft.owners is not None:
-        saved = tuple(table for table in saved if (source.family, table.name) in own)
-        missing = {table for _, table in own} - {table.name for table in saved}
-        for table in sorted(missing):
-            raise CannotKeep(f"cannot read {source.name}: {name}-save does not print table {table}")
-    found.rules[source.name] = iptables_save.written(saved)
+    elif nft.owners is None:
+        text = _said(source.name, system.run(f"{name}-save", "-c"))
+        if iptables_save.incompatible(text):
+            raise CannotKeep(f"cannot read {source.name}: there are rules of nft, and {nft.absent}")
+        found.rules[source.name] = iptables_save.written(iptables_save.tables(text))
+    else:
+        found.rules[source.name] = "".join(_iptables_table(source, system, name, table) for table in own)
+
+
+def _iptables_table(source: Source, system: System, name: str, table: str) -> str:
+    """Alone: where another table has a rule of nft's like meta mark set, iptables-nft-save fails as a whole (1.8.9)."""
+    command = (f"{name}-save", "-c", "-t", table)
+    saved = iptables_save.tables(_said(source.name, system.run(*command)))
+    if [one.name for one in saved] != [table]:
+        raise CannotKeep(f"cannot read {source.name}: {' '.join(command)} does not print that table")
+    return iptables_save.written(saved)
 
 
 def _take_iptables_legacy(found: _Found, source: Source, system: System) -> None:

@@ -1,0 +1,68 @@
+"""A host in a namespace of its own whose rules are kept and changed, and one that is only recorded."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pathprobe.layers.backup.applier import Applier, ThisMachine
+from pathprobe.layers.backup.restore import Machine
+from pathprobe.layers.system import Recorded, Said, Unread
+from pathprobe.layers.system import ThisMachine as Asked
+
+MISSING = Unread(reason="it is not installed", is_missing=True)
+
+
+def run(*command: str, text: str = "") -> str:
+    """What it prints; it must work."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (command, done.stderr)
+    return done.stdout
+
+
+def nft(text: str) -> None:
+    run("nft", "-f", "-", text=text)
+
+
+def iptables(rule: str, program: str = "iptables-nft") -> None:
+    run(program, *rule.split())
+
+
+def listing() -> str:
+    """All that nft lists, without counters."""
+    return run("nft", "-s", "list", "ruleset")
+
+
+def saved(program: str) -> list[str]:
+    """The lines of rules, without dates."""
+    return [line for line in run(f"{program}-save").splitlines() if not line.startswith("#")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripted:
+    """An applier of a machine that is not there: what a command says, by its words; all else works."""
+
+    says: Mapping[str, Said | Unread] = field(default_factory=dict)
+    ran: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(self, command: tuple[str, ...], text: str = "") -> Said | Unread:
+        words = " ".join(command)
+        self.ran.append((words, text))
+        return self.says.get(words, Said(status=0))
+
+
+def this_machine(etc: Path, applier: Applier | None = None) -> Machine:
+    return Machine(system=Asked(), applier=applier or ThisMachine(), etc=etc)
+
+
+NO_RULES: Mapping[str, str] = {"nft list ruleset": "", "nft -j list ruleset": '{"nftables": []}'}
+
+
+def recorded(commands: Mapping[str, str | Said | Unread], files: Mapping[str, str | Unread] | None = None) -> Recorded:
+    return Recorded(commands=commands, files=files or {})
+
+
+def words(steps: Sequence[tuple[str, str]]) -> list[str]:
+    return [command for command, _ in steps]
