@@ -94,7 +94,7 @@ def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, et
     Exit status: 0 nothing differs or it is restored; 8 something differs and --yes was not given;
     1 it could not be done: a damaged backup, no permission, a tool that refuses; 2 wrong command line.
     """
-    from pathprobe.layers.backup import notes
+    from pathprobe.layers.backup import notes, take
     from pathprobe.layers.backup.applier import ThisMachine as Changeable
     from pathprobe.layers.backup.compare import differences, is_kept
     from pathprobe.layers.backup.restore import Machine
@@ -102,10 +102,14 @@ def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, et
 
     chosen = _chosen(only)
     kept = _read(directory)
-    for sentence in notes.before_restoring(kept, chosen, os.uname().nodename, os.environ):
-        click.echo(f"note: {sentence}", err=True)
+    machine = Machine(system=ThisMachine(), applier=Changeable(), etc=etc)
     sources = tuple(source for source in chosen if is_kept(kept.state, source))
+    if not sources:
+        fail("nothing of what was asked for is in this backup", status.CANNOT)
     now = _present(etc, sources)
+    new = [one for one in chosen if one not in sources and take.is_there(machine.system, one, etc)]
+    for sentence in notes.before_restoring(kept, sources, new, os.uname().nodename, os.environ):
+        click.echo(f"note: {sentence}", err=True)
     found = differences(now, kept.state, sources)
     _show(found)
     if not found:
@@ -115,7 +119,6 @@ def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, et
     if not yes:
         click.echo(f"nothing was changed; to put it back: {command} --yes")
         sys.exit(status.MIXED)
-    machine = Machine(system=ThisMachine(), applier=Changeable(), etc=etc)
     _put_back(machine, now, kept, sources, aside)
 
 
@@ -136,7 +139,7 @@ def _put_back(machine: Machine, now: State, kept: Backup, sources: Sequence[Sour
     undo = shlex.join(["pathprobe", "host", "restore", str(path), "--yes"])
     click.echo(f"what was there is kept in {path}; to undo: {undo}")
     try:
-        with _undisturbed():
+        with undisturbed():
             left = restoring.apply(machine, before, kept.state, sources)
     except restoring.Failed as error:
         _tell_failure(error, undo)
@@ -200,7 +203,7 @@ def _now() -> str:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Half a restore is none: the SSH session that its own rules end, or a Ctrl-C, does not stop it midway.
 
     The commands that it starts inherit that.

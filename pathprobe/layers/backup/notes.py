@@ -31,14 +31,14 @@ def _count(number: int, what: str) -> str:
 
 
 def before_restoring(
-    backup: Backup, sources: Sequence[Source], hostname: str, environment: Mapping[str, str]
+    backup: Backup, sources: Sequence[Source], new: Sequence[Source], hostname: str, environment: Mapping[str, str]
 ) -> Iterator[str]:
-    """Sentences that belong before the decision."""
+    """Sentences that belong before the decision. ``new``: what is not in the backup and is there now."""
     if backup.origin.hostname != hostname:
         yield f"this backup is of {backup.origin.hostname}, and this machine is {hostname}"
-    for source in sources:
-        if source.name in backup.state.absent:
-            yield f"{source.name} is not in this backup and stays as it is ({backup.state.absent[source.name]})"
+    for source in new:
+        why = backup.state.absent.get(source.name, "it was not asked for")
+        yield f"{source.name} is not in this backup ({why}) and stays as it is"
     if any(_DOCKER in backup.state.rules.get(source.name, "") for source in IPTABLES if source in sources):
         yield (
             "the backup has the rules that Docker had made for its containers; if these have changed since, "
@@ -54,8 +54,11 @@ def before_restoring(
 
 def runtime_only(system: System) -> str | None:
     """A sentence if firewalld's runtime is not what its files say, for only these are kept."""
-    running, permanent = (system.run("firewall-cmd", *words, "--list-all-zones") for words in ((), ("--permanent",)))
-    if not (isinstance(running, Said) and running.worked and isinstance(permanent, Said) and permanent.worked):
+    running = system.run("firewall-cmd", "--list-all-zones")
+    if not (isinstance(running, Said) and running.worked):
+        return None
+    permanent = system.run("firewall-cmd", "--permanent", "--list-all-zones")
+    if not (isinstance(permanent, Said) and permanent.worked):
         return None
     now, kept = _zones(running.out), _zones(permanent.out)
     for zone in now:

@@ -62,8 +62,16 @@ def state(system: System, etc: Path = Path("/etc"), sources: Sequence[Source] = 
     return State(rules=found.rules, trees=found.trees, absent=found.absent, listing=nft.listing)
 
 
-#: What is asked for its version; iptables says with it which flavour is the machine's usual one.
-_PROGRAMS = ("nft", "iptables", "iptables-nft", "iptables-legacy", "ipset", "firewall-cmd", "ufw")
+def is_there(system: System, source: Source, etc: Path) -> bool:
+    """Whether there is anything of this source to read, or to fail at."""
+    try:
+        return source.name not in state(system, etc, [source]).absent
+    except CannotKeep:
+        return True
+
+
+#: Whose words are kept; iptables says with its version which flavour is the machine's usual one.
+_PROGRAMS = ("nft", "iptables", "iptables-nft", "iptables-legacy", "ipset")
 
 
 def origin(system: System, time: str) -> Origin:

@@ -7,19 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.lab import netns
+from tests.layers.backup.hosts import without_rules
 
 
 @pytest.fixture
-def host(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """This process is in a network without rules; what it gives is the host's /etc, in which nothing is."""
     request.getfixturevalue("lab_host")
-    monkeypatch.setenv("XTABLES_LOCKFILE", str(tmp_path / "xtables.lock"))
-    netns.add("kept")
-    try:
-        with netns.inside("kept"):
-            etc = tmp_path / "etc"
-            etc.mkdir()
-            yield etc
-    finally:
-        netns.delete("kept")
+    with without_rules(tmp_path):
+        etc = tmp_path / "etc"
+        etc.mkdir()
+        yield etc

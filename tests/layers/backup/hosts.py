@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from pathprobe.lab import netns
 from pathprobe.layers.backup.applier import Applier, ThisMachine
 from pathprobe.layers.backup.restore import Machine
 from pathprobe.layers.system import Recorded, Said, Unread
 from pathprobe.layers.system import ThisMachine as Asked
 
-MISSING = Unread(reason="it is not installed", is_missing=True)
+
+@contextmanager
+def without_rules(folder: Path) -> Iterator[None]:
+    """This process is in a network of its own, in which there is nothing yet, and this machine's firewalld is far away.
+
+    In the folder is the lock of iptables-legacy.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XTABLES_LOCKFILE", str(folder / "xtables.lock"))
+        patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={folder}/no-bus")
+        with _in_a_network():
+            yield
+
+
+@contextmanager
+def _in_a_network() -> Iterator[None]:
+    netns.add("kept")
+    try:
+        with netns.inside("kept"):
+            yield
+    finally:
+        netns.delete("kept")
 
 
 def run(*command: str, text: str = "") -> str:
@@ -62,7 +87,3 @@ NO_RULES: Mapping[str, str] = {"nft list ruleset": "", "nft -j list ruleset": '{
 
 def recorded(commands: Mapping[str, str | Said | Unread], files: Mapping[str, str | Unread] | None = None) -> Recorded:
     return Recorded(commands=commands, files=files or {})
-
-
-def words(steps: Sequence[tuple[str, str]]) -> list[str]:
-    return [command for command, _ in steps]

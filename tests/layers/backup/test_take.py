@@ -10,7 +10,7 @@ import pytest
 from pathprobe.layers.backup import take
 from pathprobe.layers.backup.folder import Backup
 from pathprobe.layers.backup.notes import before_restoring, runtime_only
-from pathprobe.layers.backup.sources import ALL, FIREWALLD, IPTABLES, NFTABLES, UnknownSource, chosen
+from pathprobe.layers.backup.sources import ALL, FIREWALLD, IPSET, IPTABLES, NFTABLES, UnknownSource, chosen
 from pathprobe.layers.backup.state import Origin, State
 from pathprobe.layers.system import Said, Unread
 from tests.layers.backup.hosts import NO_RULES, recorded
@@ -135,6 +135,12 @@ def test_what_cannot_be_read_is_an_error_that_says_why(
     assert told in str(refused.value)
 
 
+def test_what_is_there_is_known_also_where_it_cannot_be_read(tmp_path: Path) -> None:
+    assert not take.is_there(recorded({}), FIREWALLD, tmp_path)
+    os.mkfifo(tmp_path / "firewalld")
+    assert take.is_there(recorded({}), FIREWALLD, tmp_path)
+
+
 def test_files_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "firewalld").mkdir()
     os.mkfifo(tmp_path / "firewalld/pipe")
@@ -189,11 +195,11 @@ def test_a_firewalld_that_does_not_run_needs_no_word() -> None:
 def test_host_docker_ssh_and_what_is_not_kept_are_told_before_a_restore() -> None:
     state = State(rules={"iptables-nft": "*nat\n:DOCKER - [0:0]\nCOMMIT\n"}, absent={"ipset": "ipset is not installed"})
     kept = Backup(path=Path("x"), origin=Origin(time="", hostname="web1", kernel=""), state=state)
-    told = list(before_restoring(kept, ALL, "web2", {"SSH_CONNECTION": "192.0.2.1 5 192.0.2.2 22"}))
+    told = list(before_restoring(kept, ALL, [IPSET], "web2", {"SSH_CONNECTION": "192.0.2.1 5 192.0.2.2 22"}))
     for sentence, part in zip(
         told,
         ("of web1, and this machine is web2", "ipset is not in", "restart docker", "SSH from 192.0.2.1"),
         strict=True,
     ):
         assert part in sentence
-    assert list(before_restoring(kept, [NFTABLES], "web1", {})) == []
+    assert list(before_restoring(kept, [NFTABLES], [], "web1", {})) == []
