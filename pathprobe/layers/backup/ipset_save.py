@@ -38,7 +38,7 @@ def sets(text: str) -> Mapping[str, SavedSet]:
     """By name, in the order of creation."""
     creates: dict[str, str] = {}
     entries: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         word, _, rest = line.partition(" ")
         name, _, what = rest.partition(" ")
         if word == "create":

@@ -39,7 +39,7 @@ def tables(text: str) -> tuple[SavedTable, ...]:
     found = []
     name = ""
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if line.startswith("*"):
             name, lines = line[1:].strip(), []
         elif line == "COMMIT":
@@ -52,7 +52,7 @@ def tables(text: str) -> tuple[SavedTable, ...]:
 def incompatible(text: str) -> tuple[str, ...]:
     """The tables that iptables-nft-save says it cannot print."""
     before, after = _INCOMPATIBLE
-    lines = [line for line in text.splitlines() if line.startswith(before) and after in line]
+    lines = [line for line in text.split("\n") if line.startswith(before) and after in line]
     return tuple(line.removeprefix(before).partition(after)[0] for line in lines)
 
 
@@ -96,5 +96,5 @@ def emptied(table: SavedTable) -> SavedTable:
 
 def trimmed(table: SavedTable, chains: Collection[str]) -> SavedTable:
     """Only the chains that there were: iptables-nft-save also prints those that the kernel does not have."""
-    lines = [line for line in table.lines if not line.startswith(":") or line[1:].split()[0] in chains]
+    lines = [line for line in table.lines if not line.startswith(":") or line[1:].partition(" ")[0] in chains]
     return SavedTable(name=table.name, lines=tuple(lines), policies=_policies(lines))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -19,6 +20,10 @@ from pathprobe.layers.backup.state import Entry, EntryKind, Origin, State, Tree
 SCHEMA = "pathprobe-backup/1"
 NAME = "MANIFEST.json"
 SUMS = "SHA256SUMS"
+
+
+#: Of users and groups; the one above it means "leave it" (chown(2)).
+_LARGEST_ID = 2**32 - 2
 
 
 class Damaged(ValueError):
@@ -98,7 +103,7 @@ def read(content: bytes) -> Manifest:
         if document["schema"] != SCHEMA:
             raise Damaged(f"{NAME}: its schema is {document['schema']!r}, and this pathprobe reads {SCHEMA!r}")
         found = _read(document)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, Damaged):
             raise
         raise Damaged(f"{NAME}: it does not say what a manifest says ({type(error).__name__}: {error})") from None
@@ -118,7 +123,9 @@ def _read(document: dict[str, Any]) -> Manifest:
         rules={name: _path(facts["file"]) for name, facts in sources.items() if "file" in facts},
         trees={name: dict(map(_entry, facts["tree"])) for name, facts in sources.items() if "tree" in facts},
         absent={name: _text(why) for name, why in document["absent"].items()},
-        files={_path(one["path"]): (int(one["size"]), _text(one["sha256"])) for one in document["files"]},
+        files={
+            _path(one["path"]): (_number(one["size"], sys.maxsize), _text(one["sha256"])) for one in document["files"]
+        },
     )
 
 
@@ -126,12 +133,18 @@ def _entry(facts: dict[str, Any]) -> tuple[str, Entry]:
     kind = EntryKind(facts["kind"])
     entry = Entry(
         kind=kind,
-        mode=int(facts["mode"], 8),
-        owner=int(facts["owner"]),
-        group=int(facts["group"]),
+        mode=_number(int(facts["mode"], 8), 0o7777),
+        owner=_number(facts["owner"], _LARGEST_ID),
+        group=_number(facts["group"], _LARGEST_ID),
         target=_text(facts["target"]) if kind is EntryKind.LINK else "",
     )
     return _path(facts["path"]), entry
+
+
+def _number(value: object, most: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number from 0 to {most}")
+    return value
 
 
 def _text(value: object) -> str:

@@ -26,7 +26,7 @@ class ListedTable:
     @property
     def flags(self) -> frozenset[str]:
         """``owner``: it belongs to a process, which nobody else can change; ``dormant``; ``persist``."""
-        for line in self.text.splitlines()[1:]:
+        for line in self.text.split("\n")[1:]:
             word, _, rest = line.strip().partition(" ")
             if word == "flags" and line.startswith("\t") and not line.startswith("\t\t"):
                 return frozenset(flag.strip() for flag in rest.split("#")[0].split(","))
@@ -36,8 +36,8 @@ class ListedTable:
 
     @property
     def chains(self) -> frozenset[str]:
-        words = (line.split() for line in self.text.splitlines() if line.startswith("\tchain "))
-        return frozenset(found[1] for found in words)
+        words = (line.split() for line in self.text.split("\n") if line.startswith("\tchain "))
+        return frozenset(found[1] for found in words if len(found) > 1)
 
 
 def tables(listing: str) -> tuple[ListedTable, ...]:
@@ -45,20 +45,25 @@ def tables(listing: str) -> tuple[ListedTable, ...]:
     found: list[ListedTable] = []
     open_lines: list[str] = []
     for line in _logical_lines(listing):
-        if not open_lines and not line.startswith("table "):
+        if not open_lines and not _opens_a_table(line):
             continue
         open_lines.append(line)
         if line.startswith("}"):
-            _, family, name, *_ = open_lines[0].split()
+            family, name = open_lines[0].split()[1:3]
             found.append(ListedTable(family=family, name=name, text="".join(f"{one}\n" for one in open_lines)))
             open_lines = []
     return tuple(found)
 
 
+def _opens_a_table(line: str) -> bool:
+    """``table inet mine {``; behind it may be a comment: # progname firewalld."""
+    return line.startswith("table ") and line.split()[3:4] == ["{"]
+
+
 def _logical_lines(listing: str) -> Iterator[str]:
     """Lines whose quotes are closed."""
     pending = ""
-    for line in listing.splitlines():
+    for line in listing.split("\n"):
         pending = f"{pending}\n{line}" if pending else line
         if pending.count('"') % 2 == 0:
             yield pending
@@ -69,7 +74,7 @@ def comparable(listing: str) -> list[str]:
     """The lines of a listing without what changes by itself, the tables in the order of their names."""
     lines: list[str] = []
     for table in sorted(tables(listing), key=lambda one: one.key):
-        lines += _stateless(list(_logical_lines(table.text)))
+        lines += _stateless(list(_logical_lines(table.text.removesuffix("\n"))))
     return lines
 
 
@@ -80,7 +85,7 @@ def _stateless(lines: Sequence[str]) -> Iterator[str]:
         words = line.split()
         if line.startswith("\t") and not line.startswith("\t\t"):
             is_dynamic = False
-        if words[:1] == ["flags"] and "dynamic" in words[1].split(","):
+        if words[:1] == ["flags"] and "dynamic" in ",".join(words[1:]).split(","):
             is_dynamic = True
         if words[:3] == ["elements", "=", "{"]:
             yield from _elements(_to_closing_brace(line, rest), is_dynamic=is_dynamic)
@@ -94,10 +99,10 @@ def _is_only_state(words: Sequence[str]) -> bool:
 
 
 def _to_closing_brace(line: str, rest: Iterator[str]) -> str:
-    text = line
-    while not _unquoted(text).rstrip().endswith("}"):
-        text += " " + next(rest, "}").strip()
-    return text
+    lines = [line]
+    while not _unquoted(lines[-1]).rstrip().endswith("}"):
+        lines.append(next(rest, "}").strip())
+    return " ".join(lines)
 
 
 def _elements(text: str, *, is_dynamic: bool) -> Iterator[str]:

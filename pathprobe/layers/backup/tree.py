@@ -18,13 +18,15 @@ LARGEST_FILE = 50_000_000
 
 
 class Unusual(ValueError):
-    """Something that is neither file, folder nor link, or a file far too large; the text names it."""
+    """Something that a backup cannot hold, such as a socket or a name that is not UTF-8; the text names it."""
 
 
 def read(root: Path, paths: tuple[str, ...]) -> Tree:
     """What is at these paths below ``root``; one that is missing is left out. Raises OSError, Unusual."""
     tree: dict[str, Entry] = {}
     for path in paths:
+        if (root / path).is_symlink():
+            raise Unusual(f"{root / path} is a link to {os.readlink(root / path)}, where its files would not be kept")
         if os.path.lexists(root / path):
             tree |= _read(root, path)
     return tree
@@ -37,6 +39,8 @@ def _read(root: Path, path: str) -> Iterator[tuple[str, Entry]]:
     yield path, entry
     if entry.kind is EntryKind.FOLDER:
         for name in sorted(os.listdir(place)):
+            if not _is_plain(name):
+                raise Unusual(f"{place} has a name in it that a list of checksums cannot hold: {name!r}")
             yield from _read(root, f"{path}/{name}")
 
 
@@ -45,12 +49,20 @@ def _entry(place: Path, facts: os.stat_result) -> Entry:
     if stat.S_ISDIR(facts.st_mode):
         return Entry(kind=EntryKind.FOLDER, mode=mode, owner=owner, group=group)
     if stat.S_ISLNK(facts.st_mode):
-        return Entry(kind=EntryKind.LINK, mode=0o777, owner=owner, group=group, target=os.readlink(place))
+        target = os.readlink(place)
+        if not _is_plain(target):
+            raise Unusual(f"{place} is a link to {target!r}, which a manifest cannot hold")
+        return Entry(kind=EntryKind.LINK, mode=0o777, owner=owner, group=group, target=target)
     if not stat.S_ISREG(facts.st_mode):
         raise Unusual(f"{place} is no file, no folder and no link")
     if facts.st_size > LARGEST_FILE:
         raise Unusual(f"{place} has {facts.st_size} octets, more than a firewall's configuration has")
     return Entry(kind=EntryKind.FILE, mode=mode, owner=owner, group=group, content=place.read_bytes())
+
+
+def _is_plain(name: str) -> bool:
+    """sha256sum writes lines, and marks names with backslashes."""
+    return name.isprintable() and "\\" not in name
 
 
 def comparable(tree: Tree) -> list[str]:

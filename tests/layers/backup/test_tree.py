@@ -65,6 +65,20 @@ def test_something_that_is_no_file_is_not_kept(etc: Path) -> None:
         read(etc, PATHS)
 
 
+@pytest.mark.parametrize("name", [b"a\nb", b"\xff", b"a\\b"])
+def test_a_name_that_a_list_of_checksums_cannot_hold_is_told(etc: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(etc) + b"/firewalld/" + name)).write_text("")
+    with pytest.raises(Unusual, match="has a name in it that a list of checksums cannot hold"):
+        read(etc, PATHS)
+
+
+def test_a_folder_that_lies_elsewhere_is_not_kept_as_a_link(etc: Path) -> None:
+    (etc / "firewalld").rename(etc / "elsewhere")
+    (etc / "firewalld").symlink_to("elsewhere")
+    with pytest.raises(Unusual, match="firewalld is a link to elsewhere, where its files would not be kept"):
+        read(etc, PATHS)
+
+
 def test_each_entry_is_compared_with_its_mode_and_lines(etc: Path) -> None:
     lines = comparable(read(etc, PATHS))
     assert [line for line in lines if "zones/" in line and "mode" in line] == [
