@@ -78,7 +78,7 @@ def backup(directory: Path, only: str | None, etc: Path) -> None:
     "--aside",
     type=click.Path(path_type=Path),
     metavar="DIR2",
-    help="Where the present state is kept first (beside DIR).",
+    help="Where the present state is kept first; beside the backup by default.",
 )
 @_etc
 def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, etc: Path) -> None:
@@ -86,9 +86,9 @@ def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, et
 
     DIR is a backup, or a folder with one backup in it.
 
-    With --yes the present state is kept beside DIR, then put aside; if a tool refuses a part of the backup, all is put
-    back as it was. What is not in the backup goes: a backup is the whole state. Counters make no difference. What is
-    loaded at boot is not changed, but for the files of firewalld and ufw.
+    With --yes the present state is first kept beside the backup, so that it can be undone; if a tool refuses a part,
+    all is put back as it was. Rules that are not in the backup go: it is the whole state. Counters make no difference.
+    What is loaded at boot is not changed, but for the files of firewalld and ufw.
 
     \b
     Exit status: 0 nothing differs or it is restored; 8 something differs and --yes was not given;
