@@ -5,11 +5,14 @@ from __future__ import annotations
 import ipaddress
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from pathprobe.commands import status
+from pathprobe.commands.host_backup import backup, restore
+from pathprobe.commands.seconds import Seconds
 
 _PROTOCOLS = ("tcp", "udp")
 
@@ -24,6 +27,11 @@ class _PortOrCommand(click.Group):
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [_CHECK, *args]
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Those of a port are the ones that are asked for."""
+        click.Command.format_options(self.commands[_CHECK], ctx, formatter)
+        self.format_commands(ctx, formatter)
 
 
 class _Port(click.ParamType[tuple[int, str]]):
@@ -53,12 +61,16 @@ class _Address(click.ParamType[Any]):
             self.fail(f"{value!r} is no IP address", param, ctx)
 
 
-@click.group(cls=_PortOrCommand, invoke_without_command=False, subcommand_metavar="PORT[/tcp|/udp] [OPTIONS]")
+@click.group(cls=_PortOrCommand, options_metavar="", subcommand_metavar="PORT[/tcp|/udp] [OPTIONS]")
 def host() -> None:
-    """Is this machine's own PORT served, let in by its firewall, and allowed? Layers 1 to 3, read-only.
+    """Is this machine's own PORT served, let in by its firewall, and allowed?
+
+    Says who listens and where, leads a packet through all rules of nft and iptables and names the one that decides,
+    looks at the kernel's own reasons to drop it, and at SELinux and AppArmor. Changes nothing; what is printed as a
+    fix is for you to copy. Without root it says what it could not see.
 
     \b
-    sudo pathprobe host 8080                      all of it; pathprobe host check --help has the options
+    sudo pathprobe host 8080                      all of it
     sudo pathprobe host 53/udp --from 10.0.0.9    for this client
     sudo pathprobe host backup DIR                keep the packet filters as they are
     sudo pathprobe host restore DIR               show what differs; --yes puts it back
@@ -69,33 +81,59 @@ def host() -> None:
     """
 
 
-@host.command(_CHECK)
+host.add_command(backup)
+host.add_command(restore)
+
+
+@host.command(_CHECK, hidden=True)
 @click.argument("port", type=_Port(), metavar="PORT[/tcp|/udp]")
 @click.option("--from", "source", type=_Address(), metavar="ADDRESS", help="Who is to reach it (default: anybody).")
 @click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
 @click.option("-4", "family", flag_value=4, type=int, help="Over IPv4 only.")
 @click.option("-6", "family", flag_value=6, type=int, help="Over IPv6 only.")
+@click.option(
+    "--watch-arrivals",
+    "seconds",
+    type=Seconds(0.1, 3600),
+    metavar="SECONDS",
+    help="Instead: watch what arrives for so long, and say what became of each packet.",
+)
+@click.option("--trace-rules", is_flag=True, help="Name the nft rule too, by a table that is removed at the end.")
+@click.option(
+    "-w",
+    "--write",
+    metavar="FILE.pcapng",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what was watched, for analyze CLIENT SERVER.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document (pathprobe-layers/1) instead of text.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what was seen of healthy layers too.")
 def check(
-    port: tuple[int, str], source: Any, expect: str | None, family: int | None, as_json: bool, verbose: bool
+    port: tuple[int, str],
+    source: Any,
+    expect: str | None,
+    family: int | None,
+    seconds: float | None,
+    trace_rules: bool,
+    write: Path | None,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
-    """Is this machine's own PORT served, let in by its firewall, and allowed?
+    """Is this machine's own PORT served, let in by its firewall, and allowed?"""
+    number, protocol = port
+    if seconds is not None:
+        from pathprobe.commands import host_arrivals
 
-    Says who listens and where, leads a packet through all rules of nft and iptables and names the one that decides,
-    looks at the kernel's own reasons to drop it, and at SELinux and AppArmor. Changes nothing; what is printed as a
-    fix is for you to copy. Without root it says what it could not see.
-
-    \b
-    Exit status: 0 healthy, 3 nothing listens, 4 blocked, 6 could not tell; 1 could not do the job,
-    2 wrong command line.
-    """
+        if source or expect or family:
+            raise click.UsageError("--from, --expect, -4 and -6 are not for --watch-arrivals: it shows whoever comes")
+        host_arrivals.run(number, protocol, seconds, trace_rules=trace_rules, write=write, as_json=as_json)
+    if trace_rules or write:
+        raise click.UsageError("--trace-rules and -w go with --watch-arrivals SECONDS")
     from pathprobe.core.layers import Asked, LayersReport
     from pathprobe.layers.conclusion import conclude
     from pathprobe.layers.host import PortQuestion, look
     from pathprobe.layers.system import ThisMachine
 
-    number, protocol = port
     if source is not None and family not in (None, source.version):
         raise click.UsageError(f"--from {source} is not an IPv{family} address")
     started, begun = time.time(), time.monotonic()

@@ -25,9 +25,6 @@ from pathprobe.engine.arrivals import Watching, watch
 from pathprobe.net.raw import require_privileges
 from pathprobe.output import arrivals
 
-#: The exit status of what arrived: the first of these that is so of any attempt.
-_BLOCKED, _NOTHING_LISTENS, _COULD_NOT_TELL = 4, 3, 6
-
 _NO_PRIVILEGE = "watching what arrives needs CAP_NET_RAW: run it with sudo"
 
 
@@ -69,11 +66,11 @@ def status_of(watched: Watched) -> int:
     if not watched.complete:
         return status.INTERRUPTED
     if any(map(is_blocked, watched.attempts)):
-        return _BLOCKED
+        return status.BLOCKED
     if any(map(nothing_listens, watched.attempts)):
-        return _NOTHING_LISTENS
+        return status.CLOSED
     answered = [one.fate is Fate.ANSWERED for one in watched.attempts]
-    return status.OK if answered and all(answered) else _COULD_NOT_TELL
+    return status.OK if answered and all(answered) else status.UNCLEAR
 
 
 def document(watched: Watched, capture: ArrivalCapture | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import click
 
 from pathprobe.commands import status, ticket, timing
 from pathprobe.commands.ending import fail
+from pathprobe.commands.seconds import Seconds
 from pathprobe.commands.ticket import Ticket
 from pathprobe.engine.ticket_place import CannotPlace
 
@@ -50,16 +50,6 @@ def _head(path: Path) -> bytes:
         return stream.read(_LONGEST_PAYLOAD + 1)
 
 
-class _Seconds(click.FloatRange):
-    """A range of numbers; "nan" is in every range and is no number."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is no number of seconds", param, ctx)
-        return number
-
-
 def _flows(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
     """A number of flows, or None for "auto": until no hop can hide one more router."""
     if text == "auto":
@@ -77,7 +67,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
                      help="Keep every packet, with a comment on each."),
         click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60),
                      help="Longest path to step."),
-        click.option("--wait", type=_Seconds(0.01, 60), metavar="SECONDS",
+        click.option("--wait", type=Seconds(0.01, 60), metavar="SECONDS",
                      help="Longest silence window of one probe (default: adaptive)."),
         click.option("-i", "--interface", metavar="NAME", help="Send through this interface."),
         click.option("-s", "--source", metavar="ADDRESS", help="Send from this address of this host."),
