@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pathprobe.core.layers import Asked, Conclusion, Layer, Status
+from pathprobe.core.layers import Asked, Conclusion, Layer, LayerName, Status
 
 
 def conclude(layers: Sequence[Layer], asked: Asked) -> Conclusion:
@@ -35,15 +35,21 @@ def conclude(layers: Sequence[Layer], asked: Asked) -> Conclusion:
 
 
 def _stopped(broken: Sequence[Layer], asked: Asked) -> Conclusion:
-    first, *others = broken
+    word = "NOT SERVED" if any(one.is_absent for one in broken) else "BLOCKED"
+    first, *others = _causes(broken)
     also = "".join(f"; layer {one.number} ({one.name}) stops it too" for one in others)
-    word = "NOT SERVED" if first.is_absent else "BLOCKED"
     steps = [f"Then look again: pathprobe host {asked.label_of_port}"] if first.fix else []
     return Conclusion(
         layer=first.number,
         summary=f"{word}   layer {first.number} ({first.name}): {first.summary}{also}",
         next_steps=tuple(steps),
     )
+
+
+def _causes(broken: Sequence[Layer]) -> list[Layer]:
+    """Without the row that only shows what another one explains: who may not bind a port does not listen on it."""
+    denied = any(one.name is LayerName.SELINUX for one in broken)
+    return [one for one in broken if not (denied and one.is_absent)]
 
 
 def _unclear_steps(asked: Asked) -> tuple[str, ...]:

@@ -1,0 +1,220 @@
+"""``pathprobe host PORT`` names the cause, the rule and the fix: the cases that every operator meets."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pathprobe.commands import main, status
+from pathprobe.core.layers import Asked, LayerName, Status
+from pathprobe.lab import netns
+from pathprobe.layers.conclusion import conclude
+from pathprobe.layers.host import PortQuestion, look
+from tests.layers.firewalld_daemon import Daemon, firewalld_in
+from tests.layers.mandatory_access.machines import NOW, rhel
+from tests.layers.two_hosts import CLIENT_ADDRESS, SERVER, is_reached, listening, run_on_server, two_hosts
+
+PORT = 8080
+
+
+def host(*arguments: str) -> Result:
+    """On the server of ``two_hosts``."""
+    with netns.inside(SERVER):
+        return CliRunner().invoke(main, ["host", *arguments])
+
+
+def told(*arguments: str, expected: int) -> dict[str, Any]:
+    result = host("--json", *arguments)
+    assert result.exit_code == expected, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def row(document: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (layer for layer in document["layers"] if layer["name"] == name)
+    return dict(found)
+
+
+@pytest.fixture
+def server(lab_host: None) -> Iterator[None]:  # noqa: ARG001
+    with two_hosts(), listening(SERVER, PORT):
+        yield
+
+
+@pytest.fixture
+def daemon(server: None) -> Iterator[Daemon]:  # noqa: ARG001
+    with firewalld_in(SERVER) as daemon:
+        yield daemon
+
+
+def paste(line: str) -> None:
+    run_on_server(line)
+
+
+# --- The three cases
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("daemon")
+def test_case_1_the_zone_lacks_the_port_and_the_proposed_line_opens_it() -> None:
+    assert not is_reached(PORT)
+    document = told(str(PORT), expected=status.BLOCKED)
+    firewall = row(document, "firewall")
+    assert row(document, "listening")["status"] == "pass"
+    assert firewall["status"] == "fail"
+    assert "8080/tcp is not in firewalld's zone public, which eth0 is in" in firewall["summary"]
+    assert any("firewalld filter_IN" in seen["ref"] for seen in firewall["evidence"])
+    assert document["conclusion"]["layer"] == 2
+    assert firewall["fix"][0] == "firewall-cmd --permanent --add-port=8080/tcp && firewall-cmd --reload"
+    paste(firewall["fix"][0])
+    assert is_reached(PORT)
+    told(str(PORT), expected=status.OK)
+
+
+@pytest.mark.lab
+def test_a_port_that_is_open_until_the_next_reload_only_is_healthy_with_a_warning(daemon: Daemon) -> None:
+    daemon.command("--add-port=8080/tcp")
+    firewall = row(told(str(PORT), expected=status.OK), "firewall")
+    assert firewall["status"] == "warn"
+    assert "gone after the next reload" in firewall["summary"]
+    assert firewall["fix"][0] == "firewall-cmd --permanent --add-port=8080/tcp"
+
+
+def test_case_2_selinux_denies_nginx_the_port_and_is_the_cause_that_is_named() -> None:
+    layers = look(rhel(), PortQuestion(port=9090, protocol="tcp"), now=NOW)
+    rows = {layer.name: layer for layer in layers}
+    selinux = rows[LayerName.SELINUX]
+    assert rows[LayerName.LISTENING].is_absent
+    assert selinux.status is Status.FAIL
+    assert "denies nginx (httpd_t) binding tcp port 9090" in selinux.summary
+    # 9090/tcp has a label in RHEL's policy already: semanage -a would refuse it.
+    assert selinux.fix[0] == "semanage port -m -t http_port_t -p tcp 9090"
+    conclusion = conclude(layers, Asked(given="9090/tcp", protocol="tcp", port=9090))
+    assert (conclusion.layer, status.of_layers(layers)) == (3, status.CLOSED)
+
+
+# --- What is not one of them
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_a_healthy_port_is_healthy() -> None:
+    document = told(str(PORT), expected=status.OK)
+    assert [layer["status"] for layer in document["layers"]] == ["pass"] * 4
+    assert document["schema"] == "pathprobe-layers/1"
+    assert document["target"] == {"given": "8080/tcp", "address": None, "port": 8080, "protocol": "tcp", "from": None}
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_a_port_on_which_nothing_listens_is_told_first() -> None:
+    document = told("81", expected=status.CLOSED)
+    assert row(document, "listening")["status"] == "fail"
+    assert document["conclusion"]["layer"] == 1
+
+
+ALLOW_LIST = """nft -f - <<'END'
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        ct state established,related accept
+        ip saddr 10.77.0.2 tcp dport 8080 counter accept
+        tcp dport 9999 accept
+        %s
+    }
+}
+END"""
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_a_rule_for_some_clients_makes_it_depend_on_who_asks_and_from_tells() -> None:
+    run_on_server(ALLOW_LIST % "")
+    unnamed = row(told(str(PORT), "-4", expected=status.UNCLEAR), "firewall")
+    assert unnamed["status"] == "unknown"
+    assert f"{CLIENT_ADDRESS} is let in by" in unnamed["summary"]
+    assert "everybody else is dropped by the policy of inet filter input" in unnamed["summary"]
+    told(str(PORT), "--from", CLIENT_ADDRESS, expected=status.OK)
+    blocked = row(told(str(PORT), "--from", "192.0.2.9", expected=status.BLOCKED), "firewall")
+    assert blocked["evidence"][0] == {
+        "source": "nft -a list ruleset",
+        "ref": "the policy of inet filter input",
+        "text": "policy",
+    }
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_what_a_rule_alone_cannot_tell_is_not_guessed() -> None:
+    run_on_server(ALLOW_LIST % "meta skuid 0 tcp dport 8080 accept")
+    firewall = row(told(str(PORT), "--from", "192.0.2.9", expected=status.UNCLEAR), "firewall")
+    assert firewall["summary"].startswith('depends on "meta skuid')
+    assert "which cannot be told from the rules" in firewall["summary"]
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_an_answer_that_may_not_leave_blocks_as_well() -> None:
+    run_on_server("iptables -A OUTPUT -p tcp --sport 8080 -j DROP")
+    firewall = row(told(str(PORT), "-4", expected=status.BLOCKED), "firewall")
+    assert "(the answer, on its way out)" in firewall["summary"]
+    assert "-A OUTPUT -p tcp -m tcp --sport 8080 -j DROP" in firewall["summary"]
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_ten_thousand_rules_are_read_and_followed_in_two_seconds() -> None:
+    """Rules of their own each, so that none is passed over; CPU time, which a busy machine changes little."""
+    rules = "\n".join(f"ip saddr 198.{n >> 8}.{n & 255}.0/24 tcp dport {n + 1} counter drop" for n in range(10_000))
+    head = "table inet filter {\nchain input {\ntype filter hook input priority 0;"
+    netns.run_nft(SERVER, f"{head}\n{rules}\ntcp dport 8080 counter drop\n}}\n}}\n")
+    begun = time.process_time()
+    firewall = row(told(str(PORT), expected=status.BLOCKED), "firewall")
+    assert time.process_time() - begun < 2.0
+    assert firewall["status"] == "fail"
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_the_table_shows_what_was_seen_and_the_fix_of_what_is_broken() -> None:
+    run_on_server("nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; }'")
+    run_on_server("nft add rule inet t in tcp dport 8080 counter drop")
+    text = host(str(PORT)).output
+    assert text.startswith("8080/tcp   BLOCKED   layer 2 (firewall): dropped by")
+    assert "  2 firewall     FAIL     dropped by" in text
+    assert "seen  nft -a list ruleset, inet t in handle 2: tcp dport 8080 counter" in text
+    assert "fix   nft delete rule inet t in handle 2" in text
+    assert "  1 listening    pass" in text
+
+
+# --- The command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("eighty",), "no port"),
+        (("0",), "no port"),
+        (("65536/tcp",), "no port"),
+        (("80/sctp",), "neither tcp nor udp"),
+        (("80", "--from", "here"), "no IP address"),
+        (("80", "-6", "--from", "10.0.0.1"), "not an IPv6 address"),
+        (("80", "--watch-arrivals", "nan"), "nan"),
+        (("80", "--trace-rules"), "--watch-arrivals"),
+        (("80", "--watch-arrivals", "1", "--from", "10.0.0.1"), "--from"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_line(arguments: tuple[str, ...], word: str) -> None:
+    result = CliRunner().invoke(main, ["host", *arguments])
+    assert result.exit_code == status.USAGE
+    assert word in result.stderr.splitlines()[-1]
+
+
+def test_help_has_the_options_of_a_port_and_the_other_commands() -> None:
+    text = CliRunner().invoke(main, ["host", "--help"]).stdout
+    assert all(word in text for word in ("--from", "--watch-arrivals", "backup", "restore", "Exit status"))
