@@ -38,11 +38,10 @@ def _stopped(broken: Sequence[Layer], asked: Asked) -> Conclusion:
     word = "NOT SERVED" if any(one.is_absent for one in broken) else "BLOCKED"
     first, *others = _causes(broken)
     also = "".join(f"; layer {one.number} ({one.name}) stops it too" for one in others)
-    steps = [f"Then look again: pathprobe host {asked.label_of_port}"] if first.fix else []
     return Conclusion(
         layer=first.number,
         summary=f"{word}   layer {first.number} ({first.name}): {first.summary}{also}",
-        next_steps=tuple(steps),
+        next_steps=(f"Mend that, then look again: pathprobe host {asked.label_of_port}",),
     )
 
 

@@ -88,7 +88,7 @@ _nft_match = st.one_of(
         "fib saddr oif exists",
         "meta pkttype host",
         "meta pkttype != host",
-        "meta length > 1000",
+        "meta length > 2000",
     ),
 )
 _nft_effect = _word("meta mark set 0x1", "meta mark set meta mark or 0x2", "ct mark set 0x2", "meta mark set ct mark")

@@ -1,0 +1,50 @@
+"""Which packets have to be led through the rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from pathprobe.layers.firewall.cases import questions
+from pathprobe.layers.network import Interface, Network
+from tests.layers.firewall.factories import machine
+
+
+def asked(here: Network, source: str | None = None) -> list[tuple[int, str]]:
+    found = questions(here, protocol="tcp", port=80, source=ip_address(source) if source else None)
+    return [(one.version, one.interface) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (None, [(4, "eth0"), (6, "eth0")]),
+        ("192.0.2.1", [(4, "eth0")]),
+        ("2001:db8::1", [(6, "eth0")]),
+        ("172.17.0.9", [(4, "docker0")]),
+        ("10.0.0.5", [(4, "lo")]),
+    ],
+)
+def test_packets_come_in_by_every_interface_that_leads_out_or_by_the_one_that_leads_back(
+    source: str | None, expected: list[tuple[int, str]]
+) -> None:
+    assert asked(machine(), source) == expected
+
+
+def test_nothing_comes_in_by_an_interface_that_is_down_or_has_no_address() -> None:
+    here = machine()
+    down = replace(here, interfaces=tuple(replace(one, up=one.name != "eth0") for one in here.interfaces))
+    assert asked(down) == []
+    bare = replace(here, interfaces=(*here.interfaces, Interface(name="veth1")))
+    assert (4, "veth1") not in asked(bare)
+
+
+def test_a_bridge_with_a_gateway_behind_it_leads_out() -> None:
+    here = machine()
+    bridged = replace(
+        here,
+        interfaces=tuple(replace(one, kind="bridge") if one.name == "eth0" else one for one in here.interfaces),
+    )
+    assert asked(bridged) == [(4, "eth0"), (6, "eth0")]

@@ -1,0 +1,132 @@
+"""What the outcomes of a port's packets say together, in words, with a status."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pathprobe.core.layers import Layer, Status
+from pathprobe.layers.firewall.cases import questions
+from pathprobe.layers.firewall.judge import cases, forwarded_to, judge
+from pathprobe.layers.firewall.model import (
+    Chain,
+    Compare,
+    End,
+    Ending,
+    Field,
+    Hook,
+    Named,
+    Nat,
+    Opaque,
+    Ruleset,
+    Translate,
+)
+from pathprobe.layers.firewall.owners import Owners
+from pathprobe.layers.network import Address, Interface, Network, map_routes
+from tests.layers.firewall.factories import (
+    ACCEPT,
+    DROP,
+    GUESS,
+    chain,
+    hooked,
+    machine,
+    nat,
+    number,
+    port,
+    ruleset,
+    source,
+)
+
+SELDOM = Opaque(text="limit rate 3/second", is_rate=True)
+IPV6 = Compare(field=Field.VERSION, ranges=((6, 6),))
+HANDED = End(ending=Ending.HANDED, detail="queue to 1")
+
+
+def judged(rules: Ruleset, here: Network | None = None, *, unseen: tuple[str, ...] = ()) -> Layer:
+    here = here or machine()
+    found = cases(rules, here, questions(here, protocol="tcp", port=80))
+    return judge(found, Owners(), port=80, protocol="tcp", unseen=unseen)
+
+
+def over_ipv4(*chains: Chain) -> Layer:
+    """Of a machine that has no IPv6."""
+    here = machine()
+    bare = tuple(
+        replace(one, addresses=tuple(address for address in one.addresses if address.version == 4))
+        for one in here.interfaces
+    )
+    return judged(ruleset(*chains), replace(here, interfaces=bare))
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "words"),
+    [
+        ((), Status.PASS, "let in by the policy of inet filter in"),
+        (((port(80), ACCEPT),), Status.PASS, 'let in by "in 1" (inet filter in handle 11)'),
+        (((DROP,),), Status.FAIL, 'dropped by "in 1" (inet filter in handle 11)'),
+        (((source("10.0.0.0/8"), DROP),), Status.WARN, 'but 10.0.0.0/8 is dropped by "in 1"'),
+        (((source("10.0.0.0/8"), ACCEPT), (DROP,)), Status.UNKNOWN, "depends on who asks: 10.0.0.0/8 is let in by"),
+        (((GUESS, DROP),), Status.UNKNOWN, 'depends on "bpf sixteen" in "in 1"'),
+        (((GUESS, DROP), (DROP,)), Status.FAIL, "dropped by"),
+        (((SELDOM, ACCEPT), (DROP,)), Status.PASS, 'dropped by "in 2" (inet filter in handle 12) once'),
+        (((HANDED,),), Status.UNKNOWN, "handed to a program that decides"),
+    ],
+)
+def test_the_row_says_what_becomes_of_packets_and_by_which_rule(
+    rules: tuple[tuple[Compare, ...], ...], status: Status, words: str
+) -> None:
+    row = over_ipv4(chain("in", *rules, base=hooked()))
+    assert row.status is status
+    assert words in row.summary
+
+
+def test_without_rules_nothing_is_against_it() -> None:
+    row = judged(Ruleset())
+    assert (row.status, row.summary) == (Status.PASS, "no rule is against it")
+
+
+def test_what_only_one_version_meets_is_a_warning_that_names_both() -> None:
+    row = judged(ruleset(chain("in", (IPV6, DROP), base=hooked())))
+    assert row.status is Status.WARN
+    assert "IPv4 by eth0: let in by" in row.summary
+    assert "IPv6 by eth0: dropped by" in row.summary
+
+
+def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() -> None:
+    here = machine()
+    second = Interface(
+        name="eth1", addresses=(Address(text="10.1.0.5", version=4, number=number("10.1.0.5"), prefix=24),)
+    )
+    rules = ruleset(chain("in", (Named(field=Field.INPUT_INTERFACE, patterns=("eth1",)), DROP), base=hooked()))
+    local = map_routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
+    row = judged(rules, replace(here, interfaces=(*here.interfaces, second), routes=(*here.routes, *local)))
+    assert row.status is Status.UNKNOWN
+
+
+def test_an_answer_that_is_dropped_is_told_as_that() -> None:
+    row = over_ipv4(chain("out", (DROP,), base=hooked(Hook.OUTPUT)))
+    assert row.status is Status.FAIL
+    assert "(the answer, on its way out)" in row.summary
+
+
+def test_a_published_port_is_told_with_where_it_goes() -> None:
+    container = number("172.17.0.2")
+    translate = Translate(kind=Nat.DNAT, addresses=(container, container), ports=(8080, 8080))
+    rules = ruleset(chain("nat", (port(80), translate), base=nat()))
+    here = machine()
+    found = cases(rules, here, questions(here, protocol="tcp", port=80))
+    assert forwarded_to(found) == "172.17.0.2:8080"
+    row = judge(found[:1], Owners(), port=80, protocol="tcp")
+    assert 'sent on to 172.17.0.2:8080 by "nat 1"' in row.summary
+
+
+def test_rules_that_could_not_be_read_are_not_judged() -> None:
+    row = judged(ruleset(chain("in", base=hooked())), unseen=("nft list ruleset: permission denied",))
+    assert (row.status, row.summary) == (Status.UNKNOWN, "the rules could not be read")
+    assert row.evidence[0].text == "nft list ruleset: permission denied"
+
+
+def test_a_machine_without_a_way_in_is_not_called_open() -> None:
+    here = replace(machine(), interfaces=())
+    assert judged(Ruleset(), here).status is Status.UNKNOWN
