@@ -82,7 +82,7 @@ tools:
 # machine: what was not there before is masked first, and stays so.
 firewalls:
 	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
-	for pair in dbus-daemon:dbus firewalld:firewalld ipset:ipset iptables:iptables; do \
+	for pair in dbus-daemon:dbus firewalld:firewalld ipset:ipset iptables:iptables ufw:ufw; do \
 	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	case "$$missing" in *firewalld*) \

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pathprobe.lab import netns
+from pathprobe.lab.links import wait_until_running
 
 CLIENT, SERVER = "owners-client", "owners-server"
 CLIENT_ADDRESS, SERVER_ADDRESS = "10.77.0.2", "10.77.0.1"
@@ -34,11 +35,19 @@ def two_hosts() -> Iterator[None]:
             ],
         )
         netns.run_ip(CLIENT, 4, [f"address add {CLIENT_ADDRESS}/24 dev eth0", "link set eth0 up"])
+        carried(SERVER, "eth0")
+        carried(CLIENT, "eth0")
         yield
     finally:
         for name in names:
             netns.end_processes(name)
             netns.delete(name)
+
+
+def carried(name: str, device: str) -> None:
+    """Return when that end of a new link carries packets."""
+    with netns.inside(name):
+        wait_until_running(device)
 
 
 @contextmanager

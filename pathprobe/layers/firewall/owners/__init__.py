@@ -128,6 +128,8 @@ def _as_seen_there(outcome: Outcome, question: Question) -> Question:
 def _owner(place: Place, outcome: Outcome, owners: Owners) -> str | None:
     """By the names; a built-in chain is whose chains are called from it."""
     named = owner_of(place)
+    if named == FIREWALLD and owners.firewalld is None and place.backend is not Backend.NFT:
+        named = None  # IN_ and the like are words that others use too
     if named is not None or place.backend is Backend.NFT:
         return named
     if isinstance(owners.firewalld, Firewalld) and _is_firewallds(place, owners.firewalld):
@@ -162,6 +164,6 @@ def _neighbours(place: Place, ruleset: Ruleset | None) -> set[str]:
         ),
         None,
     )
-    found = {owner_by_names(place.backend, place.table, name) for name in (table.chains if table else ())}
+    found = {owner_by_names(place.backend, place.family, place.table, name) for name in (table.chains if table else ())}
     named = {one for one in found if one is not None}
     return named if place.hook is Hook.FORWARD else named - {DOCKER}

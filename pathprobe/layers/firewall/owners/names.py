@@ -6,11 +6,10 @@ ruleset has (INPUT, FORWARD) and a table that an administrator names are nobody'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pathprobe.layers.firewall.model import Backend
+from pathprobe.layers.firewall.model import Backend, Family
 from pathprobe.layers.firewall.outcome import Place
 from pathprobe.layers.firewall.owners.owner import DOCKER, FIREWALLD, UFW
 
@@ -65,19 +64,16 @@ MARKS = (
 
 def owner_of(place: Place) -> str | None:
     """Whose rule it is, as people call that: "firewalld", "Docker"; None where the names do not tell."""
-    return owner_by_names(place.backend, place.table, place.chain)
+    return owner_by_names(place.backend, place.family, place.table, place.chain)
 
 
-def owner_by_names(backend: Backend, table: str, chain: str) -> str | None:
-    return next(_owners(backend, table, chain), None)
-
-
-def _owners(backend: Backend, table: str, chain: str) -> Iterator[str]:
-    # nft users call chains as they like: firewalld's IN_ and the like tell something in iptables' tables alone.
+def owner_by_names(backend: Backend, family: Family, table: str, chain: str) -> str | None:
     if backend is Backend.NFT:
-        yield from (mark.owner for mark in MARKS if _is_like(table, mark.tables))
-    if backend is not Backend.NFT or table in _OF_IPTABLES:
-        yield from (mark.owner for mark in MARKS if _is_like(chain, mark.chains))
+        named = next((mark.owner for mark in MARKS if _is_like(table, mark.tables)), None)
+        # nft users call chains as they like: theirs tell something in the tables that iptables-nft makes alone.
+        if named is not None or family not in (Family.IP, Family.IP6) or table not in _OF_IPTABLES:
+            return named
+    return next((mark.owner for mark in MARKS if _is_like(chain, mark.chains)), None)
 
 
 def _is_like(name: str, patterns: tuple[str, ...]) -> bool:

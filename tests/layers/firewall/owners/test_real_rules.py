@@ -13,7 +13,7 @@ from pathprobe.layers.firewall.outcome import Place
 from pathprobe.layers.firewall.owners import Owners, Question, fixes
 from pathprobe.layers.firewall.owners.plain import Kept
 from tests.layers.firewall.owners.places import of_port, place, rule, stopped
-from tests.layers.two_hosts import SERVER, is_reached, listening, run_on_server, two_hosts
+from tests.layers.two_hosts import SERVER, carried, is_reached, listening, run_on_server, two_hosts
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -153,6 +153,8 @@ def docker() -> Iterator[None]:
             run_on_server(DOCKERS.format(container=CONTAINER))
             lines = ["address add 10.78.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.78.0.1"]
             netns.run_ip(CONTAINER, 4, lines)
+            carried(CONTAINER, "eth0")
+            carried(SERVER, "docker0")
             with listening(CONTAINER, 80):
                 yield
         finally:

@@ -128,9 +128,9 @@ def _understood(words: tuple[str, ...]) -> tuple[PortRange, ...]:
 
 def port_range(word: str) -> PortRange | None:
     """8080/tcp or 9000-9010/udp."""
-    ports, slash, protocol = word.partition("/")
+    ports, _, protocol = word.partition("/")
     span = range_of(ports)
-    return PortRange(ports=span, protocol=protocol) if slash and span else None
+    return PortRange(ports=span, protocol=protocol) if protocol and span else None
 
 
 def range_of(ports: str) -> Range | None:

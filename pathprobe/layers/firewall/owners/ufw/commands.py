@@ -37,12 +37,10 @@ def deleting(rule: UfwRule) -> str:
 
 def _spelled(rule: UfwRule) -> str:
     ports = _ports(rule)
-    is_plain = rule.source in ANYWHERE and rule.destination in ANYWHERE and rule.source_ports == "any"
-    if is_plain and not rule.interface_in and not rule.interface_out and not rule.is_routed and rule.way == "in":
-        if rule.application:
-            return shlex.quote(rule.application)
-        if ports:
-            return ports + ("" if rule.protocol == "any" else f"/{rule.protocol}")
+    if _is_plain(rule) and rule.application:
+        return shlex.quote(rule.application)
+    if _is_plain(rule) and ports:
+        return ports + ("" if rule.protocol == "any" else f"/{rule.protocol}")
     words = []
     words += ["in", "on", rule.interface_in] if rule.interface_in else []
     words += ["out", "on", rule.interface_out] if rule.interface_out else []
@@ -52,6 +50,19 @@ def _spelled(rule: UfwRule) -> str:
     words += ["to", _place(rule.destination)]
     words += ["app", shlex.quote(rule.application)] if rule.application else ["port", ports] if ports else []
     return " ".join(words)
+
+
+def _is_plain(rule: UfwRule) -> bool:
+    """It names ports, and neither addresses nor interfaces."""
+    is_for_all = rule.source in ANYWHERE and rule.destination in ANYWHERE and rule.source_ports == "any"
+    return is_for_all and not (rule.interface_in or rule.interface_out or rule.is_routed) and rule.way == "in"
+
+
+def is_told_alike(rule: UfwRule, question: Question) -> bool:
+    """Was it told what ``ufw allow PORT/PROTOCOL`` would be told, but for the action?"""
+    port = question.port
+    is_for_it = rule.ports == ((port, port),) and rule.protocol == question.protocol
+    return is_for_it and _is_plain(rule) and not rule.application
 
 
 def _place(network: str) -> str:

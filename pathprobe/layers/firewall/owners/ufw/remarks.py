@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pathprobe.core.layers import Evidence
 from pathprobe.layers.firewall.model import Ruleset
@@ -146,15 +146,29 @@ def _shown(line: str) -> str:
 
 
 def undoing(case: Case, standing: Standing) -> tuple[str, ...]:
-    """Take back the rule that keeps the port out, where it is for this port alone; else go before it."""
+    """Take back the rule that keeps the port out, where it is for this port alone; else go before it.
+
+    ufw inserts no rule that differs from one it has in nothing but the action ("Skipping inserting existing rule").
+    """
     rule = case.rule(standing.by)
     overruling = commands.overruling(case.question)
     if rule is None:
         return (overruling,)
     deleting = commands.deleting(rule)
+    if not _would_let_in(case, rule):
+        deleting = f"{deleting} && {commands.opening(case.question)[0]}"
+    if commands.is_told_alike(rule, case.question):
+        return (deleting,)
     port = case.question.port
-    is_for_it_alone = rule.ports == ((port, port),)
-    return (deleting, overruling) if is_for_it_alone else (overruling, deleting)
+    return (deleting, overruling) if rule.ports == ((port, port),) else (overruling, deleting)
+
+
+def _would_let_in(case: Case, without: UfwRule) -> bool:
+    rules = case.ufw.rules.get(case.version, ())
+    assert not isinstance(rules, Unread)
+    rest = replace(case.ufw, rules={case.version: tuple(one for one in rules if one is not without)})
+    standing = written(rest, case.version, case.question)
+    return standing is not None and standing.answer is Answer.ALLOWS
 
 
 def _evidence(case: Case) -> tuple[Evidence, ...]:
