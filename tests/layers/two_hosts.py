@@ -14,7 +14,7 @@ CLIENT, SERVER = "owners-client", "owners-server"
 CLIENT_ADDRESS, SERVER_ADDRESS = "10.77.0.2", "10.77.0.1"
 
 #: Seconds until a connection that nobody answers is given up: silence takes all of it.
-SILENCE = 0.5
+SILENCE = 0.3
 
 
 @contextmanager

@@ -392,6 +392,33 @@ def test_a_policy_is_told_by_its_chain() -> None:
     assert told.fixes == (f"firewall-cmd {option} && firewall-cmd --permanent {option}",)
 
 
+POLICY = """shut (active)
+  priority: -10
+  target: {target}
+  ingress-zones: public
+  egress-zones: HOST
+  rich rules:
+	{rule}
+"""
+SHUT = 'rule port port="8080" protocol="tcp" reject'
+
+
+@pytest.mark.parametrize(
+    ("target", "rule_of_it", "fix"),
+    [
+        ("CONTINUE", SHUT, f"firewall-cmd --permanent --policy=shut --remove-rich-rule='{SHUT}'"),
+        ("DROP", "", "firewall-cmd --permanent --policy=shut --add-port=8080/tcp"),
+    ],
+)
+def test_a_policy_s_rule_is_removed_and_its_target_gone_round(target: str, rule_of_it: str, fix: str) -> None:
+    said = POLICY.format(target=target, rule=rule_of_it)
+    policies = {f"firewall-cmd {which}--list-all-policies": said for which in ("", "--permanent ")}
+    system = machine(RHEL_9, commands=policies)
+    wanted = (f"{fix} && firewall-cmd --reload",)
+    assert remark_of(system).fix == wanted
+    assert explained(of_chain("filter_IN_policy_shut_deny"), system).fixes == wanted
+
+
 def test_a_direct_rule_is_found_in_iptables_and_removed() -> None:
     direct = rule("-A INPUT -p tcp -m tcp --dport 9999 -j DROP")
     told = explained(stopped(place("INPUT", direct)), machine(DEBIAN), Question(port=9999, interface="eth0"))

@@ -13,7 +13,7 @@ from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
 from pathprobe.layers.firewall.owners import Kind, Owners, Question, Remark, explain, read, remarks
 from pathprobe.layers.system import ThisMachine
 from tests.layers.firewalld_daemon import Daemon, firewalld_in
-from tests.layers.two_hosts import SERVER, is_reached, listening, two_hosts
+from tests.layers.two_hosts import SERVER, is_reached, listening, run_on_server, two_hosts
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -34,9 +34,16 @@ REJECTED = Outcome(
 )
 
 
+@pytest.fixture(scope="module")
+def hosts(lab_host: None) -> Iterator[None]:  # noqa: ARG001
+    with two_hosts(), listening(SERVER, PORT):
+        yield
+
+
 @pytest.fixture
-def daemon() -> Iterator[Daemon]:
-    with two_hosts(), firewalld_in(SERVER) as started, listening(SERVER, PORT):
+def daemon(hosts: None) -> Iterator[Daemon]:  # noqa: ARG001
+    run_on_server("nft flush ruleset")
+    with firewalld_in(SERVER) as started:
         yield started
 
 
@@ -112,9 +119,10 @@ def test_panic_is_told_before_anything_else(daemon: Daemon) -> None:
     assert is_reached(PORT)
 
 
+@pytest.mark.usefixtures("hosts")
 def test_the_daemon_ends_with_its_test_and_leaves_no_address_behind() -> None:
     before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
-    with two_hosts(), firewalld_in(SERVER) as daemon:
+    with firewalld_in(SERVER) as daemon:
         assert os.path.exists(f"/proc/{daemon.process}")
     assert not os.path.exists(f"/proc/{daemon.process}")
     assert not daemon.configuration.exists()

@@ -22,10 +22,15 @@ QUESTION = Question(port=PORT, version=4, interface="eth0")
 OWNERS = Owners(kept=Kept(iptables=Backend.IPTABLES_NFT))
 
 
-@pytest.fixture
-def server() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def hosts(lab_host: None) -> Iterator[None]:  # noqa: ARG001
     with two_hosts(), listening(SERVER, PORT):
         yield
+
+
+@pytest.fixture
+def server(hosts: None) -> None:  # noqa: ARG001
+    run_on_server("nft flush ruleset")
 
 
 def first_nft_rule(family: str, table: str, chain: str) -> Rule:
@@ -146,20 +151,20 @@ CONTAINER = "owners-container"
 
 
 @pytest.fixture
-def docker() -> Iterator[None]:
-    with two_hosts():
-        netns.add(CONTAINER)
-        try:
-            run_on_server(DOCKERS.format(container=CONTAINER))
-            lines = ["address add 10.78.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.78.0.1"]
-            netns.run_ip(CONTAINER, 4, lines)
-            carried(CONTAINER, "eth0")
-            carried(SERVER, "docker0")
-            with listening(CONTAINER, 80):
-                yield
-        finally:
-            netns.end_processes(CONTAINER)
-            netns.delete(CONTAINER)
+def docker(server: None) -> Iterator[None]:  # noqa: ARG001
+    netns.add(CONTAINER)
+    try:
+        run_on_server(DOCKERS.format(container=CONTAINER))
+        lines = ["address add 10.78.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.78.0.1"]
+        netns.run_ip(CONTAINER, 4, lines)
+        carried(CONTAINER, "eth0")
+        carried(SERVER, "docker0")
+        with listening(CONTAINER, 80):
+            yield
+    finally:
+        netns.end_processes(CONTAINER)
+        netns.delete(CONTAINER)
+        run_on_server("ip link delete docker0 2>/dev/null; true")
 
 
 @pytest.mark.usefixtures("docker")

@@ -122,12 +122,8 @@ def keeping(firewalld: Firewalld, zone: str, question: Question) -> tuple[str, .
 
 
 def removing_rule(firewalld: Firewalld, zone: str, text: str) -> str:
-    return _removing(firewalld, zone, text, f"--remove-rich-rule={shlex.quote(text)}")
-
-
-def _removing(firewalld: Firewalld, zone: str, text: str, option: str) -> str:
     """From where it stands: the permanent configuration may have it, or the running one alone."""
-    options = in_zone(firewalld, zone, option)
+    options = in_zone(firewalld, zone, f"--remove-rich-rule={shlex.quote(text)}")
     permanent = firewalld.permanent
     kept = None if isinstance(permanent, Unread) else permanent.zones.get(zone)
     if kept is not None and all(rule.text != text for rule in kept.holds.rich_rules):
@@ -141,6 +137,14 @@ def removing_direct(firewalld: Firewalld, line: str) -> str:
     if not isinstance(permanent, Unread) and line not in permanent.direct:
         return f"firewall-cmd {option}"
     return lasting(firewalld, option)
+
+
+def mending_policy(firewalld: Firewalld, line: str, question: Question) -> tuple[str, ...]:
+    """``line``: what of the policy keeps the port out: "policy NAME: target DROP", or a rich rule of it."""
+    name, _, what = line.removeprefix("policy ").partition(": ")
+    if what.startswith("target "):
+        return (opening_policy(firewalld, name, question),)
+    return (lasting(firewalld, f"--policy={shlex.quote(name)} --remove-rich-rule={shlex.quote(what)}"),)
 
 
 def opening_policy(firewalld: Firewalld, policy: str, question: Question) -> str:

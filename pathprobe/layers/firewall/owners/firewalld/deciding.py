@@ -12,9 +12,10 @@ from pathprobe.core.layers import Evidence
 from pathprobe.layers.firewall.model import Backend, Family, Hook
 from pathprobe.layers.firewall.outcome import Outcome, Place
 from pathprobe.layers.firewall.owners.firewalld import commands, remarks
-from pathprobe.layers.firewall.owners.firewalld.standing import zone_of
+from pathprobe.layers.firewall.owners.firewalld.standing import held, zone_of
 from pathprobe.layers.firewall.owners.firewalld.zones import Configuration, Firewalld
-from pathprobe.layers.firewall.owners.owner import FIREWALLD, Explanation, Kind, Question
+from pathprobe.layers.firewall.owners.lines import Hit
+from pathprobe.layers.firewall.owners.owner import FIREWALLD, Answer, Explanation, Kind, Question
 from pathprobe.layers.system import Unread
 
 _PREFIXES = ("filter_", "nat_", "mangle_", "raw_")
@@ -64,12 +65,25 @@ def _by_zone(zone: str, firewalld: Firewalld, question: Question) -> Explanation
 
 
 def _by_policy(policy: str, firewalld: Firewalld, question: Question) -> Explanation:
+    line = _denying_line(policy, firewalld, question)
+    if line is not None:
+        fixes = commands.mending_policy(firewalld, line, question)
+        return Explanation(owner=FIREWALLD, sentence=f"It is firewalld's {line}.", fixes=fixes)
     return Explanation(
         owner=FIREWALLD,
         sentence=f"firewalld's policy {policy} does not let {question.named} through.",
         evidence=(Evidence(source="firewall-cmd --list-all-policies", ref=policy),),
         fixes=(commands.opening_policy(firewalld, policy, question),),
     )
+
+
+def _denying_line(policy: str, firewalld: Firewalld, question: Question) -> str | None:
+    """A rich rule of the policy that keeps such packets out, or some of them."""
+    configuration = remarks.in_force(firewalld)
+    known = None if configuration is None else configuration.policies.get(policy)
+    lines = () if known is None else held(known.holds, firewalld.services, question)
+    denying = (text for text, hit, answer in lines if hit is not Hit.NONE and answer is Answer.DENIES)
+    return next((f"policy {policy}: {text}" for text in denying), None)
 
 
 def _by_direct(line: str, firewalld: Firewalld) -> Explanation:

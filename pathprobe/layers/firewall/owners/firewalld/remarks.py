@@ -73,7 +73,7 @@ def remarks(firewalld: Firewalld | Unread | None, question: Question) -> tuple[R
         return (in_panic(),)
     configuration = in_force(firewalld)
     if configuration is None:
-        return (_unseen("firewall-cmd lists none"),)
+        return (_unseen(firewalld.runtime.reason if isinstance(firewalld.runtime, Unread) else ""),)
     zones = zones_in_play(configuration, firewalld.default_zone, question)
     return tuple(remark(case_of(firewalld, zone.name, question)) for zone in zones)
 
@@ -150,8 +150,9 @@ def _not_let_in(case: Case) -> Told:
         sentence = f"{named} is not in {case.shown.rstrip(',')}: what a zone does not name, it does not let in."
         return sentence, commands.opening(case.firewalld, case.zone, case.question)
     rule = case.rule(case.now.by)
-    if rule is None:
-        return f"firewalld keeps {named} out by {case.now.by}.", ()
+    if rule is None:  # a policy's line
+        fixes = commands.mending_policy(case.firewalld, case.now.by, case.question)
+        return f"firewalld keeps {named} out by its {case.now.by}.", fixes
     fix = commands.removing_rule(case.firewalld, case.zone, rule.text)
     return f"{case.shown} keeps {named} out by the rich rule {rule.text}.", (fix,)
 
