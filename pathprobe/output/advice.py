@@ -13,7 +13,22 @@ from pathprobe.output.wording import maker, place
 
 def next_steps(result: Result) -> tuple[str, ...]:
     """What to run, or whom to ask, next; the ticket's to-do list."""
-    return (*_about_the_port(result), *path_mtu.next_steps(result))
+    return (*_about_the_port(result), *_on_the_server(result), *path_mtu.next_steps(result))
+
+
+#: Where the packets get as far as the target, or may do so.
+_AT_THE_TARGET = (Where.TARGET, Where.TARGET_EDGE)
+
+
+def _on_the_server(result: Result) -> tuple[str, ...]:
+    """The server's half of the question, where the answer lies there."""
+    target, verdict = result.target, result.verdict
+    if target.port is None or verdict.state is State.OPEN or verdict.location.where not in _AT_THE_TARGET:
+        return ()
+    if target.protocol not in ("tcp", "udp") or _forwarded(result):
+        return ()
+    port = f"{target.port}/{target.protocol}"
+    return (f"On {target.address}, all of that in one: sudo pathprobe host {port} [--watch-arrivals SECONDS]",)
 
 
 def _about_the_port(result: Result) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def test_the_json_has_null_where_it_was_not_asked() -> None:
 
 def test_the_json_counts_the_advice_among_the_next_steps() -> None:
     (one,) = document(report(with_mtu(HOLE, "closed")))["results"]
-    assert len(one["next_steps"]) == 2
+    assert len(one["next_steps"]) == 3
     assert one["next_steps"][-1] == next_steps(with_mtu(HOLE))[0]
 
 

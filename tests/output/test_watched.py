@@ -91,8 +91,13 @@ def test_what_was_watched_from_elsewhere_names_no_hop(location: Location, words:
     seen = watched(State.FILTERED, location)
     text = summary(seen)
     assert_whole(text)
-    (step,) = next_steps(seen)
+    step, *_ = next_steps(seen)
     assert_whole(step)
     assert "hop" not in step
     assert words in text
     assert "hop" not in text
+
+
+def test_where_the_server_is_silent_its_own_half_is_named() -> None:
+    *_, last = next_steps(watched(State.FILTERED, Location(where=Where.TARGET)))
+    assert last.startswith("On 10.0.0.5, all of that in one: sudo pathprobe host 8080/tcp")
