@@ -15,9 +15,10 @@ from pathprobe.core.layers import Asked, LayerName, Status
 from pathprobe.lab import netns
 from pathprobe.layers.conclusion import conclude
 from pathprobe.layers.host import PortQuestion, look
+from tests.layers.docker_host import docker_host
 from tests.layers.firewalld_daemon import Daemon, firewalld_in
 from tests.layers.mandatory_access.machines import NOW, rhel
-from tests.layers.two_hosts import CLIENT_ADDRESS, SERVER, is_reached, listening, run_on_server, two_hosts
+from tests.layers.two_hosts import CLIENT_ADDRESS, SERVER, is_reached, is_shut, listening, run_on_server, two_hosts
 
 PORT = 8080
 
@@ -62,7 +63,7 @@ def paste(line: str) -> None:
 @pytest.mark.lab
 @pytest.mark.usefixtures("daemon")
 def test_case_1_the_zone_lacks_the_port_and_the_proposed_line_opens_it() -> None:
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
     document = told(str(PORT), expected=status.BLOCKED)
     firewall = row(document, "firewall")
     assert row(document, "listening")["status"] == "pass"
@@ -96,6 +97,36 @@ def test_case_2_selinux_denies_nginx_the_port_and_is_the_cause_that_is_named() -
     assert selinux.fix[0] == "semanage port -m -t http_port_t -p tcp 9090"
     conclusion = conclude(layers, Asked(given="9090/tcp", protocol="tcp", port=9090))
     assert (conclusion.layer, status.of_layers(layers)) == (3, status.CLOSED)
+
+
+@pytest.fixture
+def docker(lab_host: None) -> Iterator[None]:  # noqa: ARG001
+    with two_hosts(), docker_host():
+        yield
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("docker")
+def test_case_3_a_stray_drop_in_docker_user_is_named_with_its_handle_and_each_fix_opens_the_port() -> None:
+    stray = "iptables -F DOCKER-USER; iptables -A DOCKER-USER -i eth0 -j DROP"
+    run_on_server(stray)
+    assert is_shut(PORT)
+    document = told(str(PORT), "-4", expected=status.BLOCKED)
+    firewall, listening_row = row(document, "firewall"), row(document, "listening")
+    assert "10.78.0.2:80" in listening_row["summary"]
+    assert listening_row["status"] == "pass"
+    assert 'dropped by "-A DOCKER-USER -i eth0 -j DROP" (filter DOCKER-USER rule 1 (nft handle' in firewall["summary"]
+    assert [seen["text"].split("   ")[0] for seen in firewall["evidence"][:3]] == [
+        "-A DOCKER-USER -i eth0 -j DROP",
+        "-A FORWARD -j DOCKER-USER",
+        "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.78.0.2:80",
+    ]
+    for number in range(len(firewall["fix"])):
+        run_on_server(stray)
+        line = row(told(str(PORT), "-4", expected=status.BLOCKED), "firewall")["fix"][number]
+        run_on_server(line)
+        assert is_reached(PORT), line
+        told(str(PORT), "-4", expected=status.OK)
 
 
 # --- What is not one of them

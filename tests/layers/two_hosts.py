@@ -13,8 +13,9 @@ from pathprobe.lab.links import wait_until_running
 CLIENT, SERVER = "owners-client", "owners-server"
 CLIENT_ADDRESS, SERVER_ADDRESS = "10.77.0.2", "10.77.0.1"
 
-#: Seconds until a connection that nobody answers is given up: silence takes all of it.
-SILENCE = 0.3
+#: Seconds until a connection that nobody is to answer is given up, for silence takes all of it; and one that is to be
+#: answered, which on a busy machine may take its time.
+SILENCE, PATIENCE = 0.3, 10.0
 
 
 @contextmanager
@@ -58,13 +59,22 @@ def listening(name: str, port: int) -> Iterator[None]:
         yield
 
 
-def is_reached(port: int, address: str = SERVER_ADDRESS) -> bool:
+def is_reached(port: int) -> bool:
     """From the client: the kernel itself answers for a socket that listens."""
+    return _connects(port, PATIENCE)
+
+
+def is_shut(port: int) -> bool:
+    """From the client, after a silence or a refusal."""
+    return not _connects(port, SILENCE)
+
+
+def _connects(port: int, patience: float) -> bool:
     with netns.inside(CLIENT):
         opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     with opened:
-        opened.settimeout(SILENCE)
-        return opened.connect_ex((address, port)) == 0
+        opened.settimeout(patience)
+        return opened.connect_ex((SERVER_ADDRESS, port)) == 0
 
 
 def run_on_server(line: str) -> str:

@@ -13,7 +13,7 @@ from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
 from pathprobe.layers.firewall.owners import Kind, Owners, Question, Remark, explain, read, remarks
 from pathprobe.layers.system import ThisMachine
 from tests.layers.firewalld_daemon import Daemon, firewalld_in
-from tests.layers.two_hosts import SERVER, is_reached, listening, run_on_server, two_hosts
+from tests.layers.two_hosts import SERVER, is_reached, is_shut, listening, run_on_server, two_hosts
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -63,7 +63,7 @@ def paste(daemon: Daemon, line: str) -> None:
 
 
 def test_a_port_that_is_not_in_the_zone_is_named_and_opened_for_good_by_the_fix(daemon: Daemon) -> None:
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
     told = explain(REJECTED, owners(), QUESTION)
     assert told.owner == "firewalld"
     assert told.sentence.startswith("8080/tcp is not in firewalld's zone public, which eth0 is in:")
@@ -80,10 +80,10 @@ def test_a_port_of_the_running_configuration_alone_is_gone_after_a_reload_unless
     assert "gone after the next reload" in told.sentence
     assert told.fix[0] == "firewall-cmd --permanent --add-port=8080/tcp"
     daemon.command("--reload")
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
 
     paste(daemon, told.fix[0])
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
     told = remark()
     assert (told.kind, told.fix) == (Kind.NOT_LOADED, ("firewall-cmd --reload",))
     paste(daemon, told.fix[0])
@@ -102,7 +102,7 @@ def test_a_fix_by_reload_would_lose_what_only_runs_so_both_are_written(daemon: D
 def test_a_rich_rule_that_keeps_the_port_out_is_named_and_removed_by_the_fix(daemon: Daemon) -> None:
     rule = f'rule priority="-5" port port="{PORT}" protocol="tcp" drop'
     daemon.command(f"--add-port={PORT}/tcp && firewall-cmd --add-rich-rule='{rule}'")
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
     told = remark()
     assert told.kind is Kind.NOT_LET_IN
     assert rule in told.sentence
@@ -112,7 +112,7 @@ def test_a_rich_rule_that_keeps_the_port_out_is_named_and_removed_by_the_fix(dae
 
 def test_panic_is_told_before_anything_else(daemon: Daemon) -> None:
     daemon.command(f"--add-port={PORT}/tcp && firewall-cmd --panic-on")
-    assert not is_reached(PORT)
+    assert is_shut(PORT)
     told = remark()
     assert (told.kind, told.fix) == (Kind.NOT_LET_IN, ("firewall-cmd --panic-off",))
     paste(daemon, told.fix[0])

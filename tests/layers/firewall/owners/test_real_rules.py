@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pathprobe.lab import netns
 from pathprobe.layers.firewall.model import Backend, Family, Hook, Rule, Statement
 from pathprobe.layers.firewall.outcome import Place
 from pathprobe.layers.firewall.owners import Owners, Question, fixes
 from pathprobe.layers.firewall.owners.plain import Kept
+from tests.layers.docker_host import docker_host
 from tests.layers.firewall.owners.places import of_port, place, rule, stopped
-from tests.layers.two_hosts import SERVER, carried, is_reached, listening, run_on_server, two_hosts
+from tests.layers.two_hosts import SERVER, is_reached, is_shut, listening, run_on_server, two_hosts
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -55,7 +55,7 @@ def each_opens(where: Place, shut: str, expected: int) -> None:
     assert len(proposed) == expected
     for line in proposed:
         run_on_server(shut)
-        assert not is_reached(PORT)
+        assert is_shut(PORT)
         run_on_server(line)
         assert is_reached(PORT), line
 
@@ -119,52 +119,10 @@ def test_an_iptables_line_opens_the_port_where_the_policy_stopped_it() -> None:
     each_opens(place("INPUT"), IPTABLES + "iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP", 1)
 
 
-# What Docker 28 writes for one container on its default bridge, published as 8080:80, and case 3's stray rule.
-DOCKERS = """
-ip link add docker0 type veth peer name eth0 netns {container}
-ip address add 10.78.0.1/24 dev docker0 && ip link set docker0 up
-sysctl -q -w net.ipv4.ip_forward=1
-iptables-restore <<'END'
-*nat
-:DOCKER - [0:0]
--A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.78.0.2:80
-COMMIT
-*filter
-:FORWARD DROP [0:0]
-:DOCKER - [0:0]
-:DOCKER-CT - [0:0]
-:DOCKER-FORWARD - [0:0]
-:DOCKER-USER - [0:0]
--A FORWARD -j DOCKER-USER
--A FORWARD -j DOCKER-FORWARD
--A DOCKER -d 10.78.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT
--A DOCKER ! -i docker0 -o docker0 -j DROP
--A DOCKER-CT -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A DOCKER-FORWARD -j DOCKER-CT
--A DOCKER-FORWARD -o docker0 -j DOCKER
--A DOCKER-FORWARD -i docker0 -j ACCEPT
-COMMIT
-END
-"""
-CONTAINER = "owners-container"
-
-
 @pytest.fixture
 def docker(server: None) -> Iterator[None]:  # noqa: ARG001
-    netns.add(CONTAINER)
-    try:
-        run_on_server(DOCKERS.format(container=CONTAINER))
-        lines = ["address add 10.78.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.78.0.1"]
-        netns.run_ip(CONTAINER, 4, lines)
-        carried(CONTAINER, "eth0")
-        carried(SERVER, "docker0")
-        with listening(CONTAINER, 80):
-            yield
-    finally:
-        netns.end_processes(CONTAINER)
-        netns.delete(CONTAINER)
-        run_on_server("ip link delete docker0 2>/dev/null; true")
+    with docker_host():
+        yield
 
 
 @pytest.mark.usefixtures("docker")
@@ -179,6 +137,6 @@ def test_each_fix_of_a_stray_drop_in_docker_user_opens_the_published_port() -> N
         where = place("DOCKER-USER", Rule(number=1, text=decided.text, statements=(), handle=handle), hook=Hook.FORWARD)
         proposed = fixes(stopped(where, inner=80), OWNERS, QUESTION)
         assert len(proposed) == 3
-        assert not is_reached(PORT)
+        assert is_shut(PORT)
         run_on_server(proposed[number])
         assert is_reached(PORT), proposed[number]

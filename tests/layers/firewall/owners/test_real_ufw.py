@@ -11,7 +11,7 @@ import pytest
 
 from pathprobe.layers.firewall.owners import Kind, Owners, Question, Remark, read, remarks
 from pathprobe.layers.system import Recorded
-from tests.layers.two_hosts import SERVER, is_reached, listening, run_on_server, two_hosts
+from tests.layers.two_hosts import SERVER, is_reached, is_shut, listening, run_on_server, two_hosts
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
@@ -42,7 +42,7 @@ def remark(etc: Path, port: int) -> Remark:
 def test_the_fixes_open_a_port_that_is_denied_by_itself_and_one_that_is_among_others(etc: Path) -> None:
     run(etc, "ufw deny 8080/tcp && ufw deny 9000:9010/tcp && ufw --force enable")
     for port in (8080, 9005):
-        assert not is_reached(port)
+        assert is_shut(port)
         told = remark(etc, port)
         assert told.kind is Kind.NOT_LET_IN
         run(etc, told.fix[0])
