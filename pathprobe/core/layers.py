@@ -101,9 +101,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclusion:
-    """``layer``: the number of the first broken one, None where none is."""
+    """``layer``: the number of the first broken one, None where none is; ``word``: all of it in one, for a heading."""
 
     layer: int | None
+    word: str
     summary: str
     next_steps: tuple[str, ...] = ()
 

@@ -20,12 +20,14 @@ def conclude(layers: Sequence[Layer], asked: Asked) -> Conclusion:
         rows = " and ".join(f"layer {one.number} ({one.name})" for one in unclear)
         return Conclusion(
             layer=None,
-            summary=f"UNKNOWN   nothing that could be seen stops it, but {rows} could not be told",
+            word="UNKNOWN",
+            summary=f"nothing that could be seen stops it, but {rows} could not be told",
             next_steps=_unclear_steps(asked),
         )
     return Conclusion(
         layer=None,
-        summary="HEALTHY   nothing on this machine stops it" + _warned(layers),
+        word="HEALTHY",
+        summary="nothing on this machine stops it" + _warned(layers),
         next_steps=(
             f"If it cannot be reached all the same, the packets die on their way: pathprobe {asked.protocol} "
             f"ADDRESS:{asked.port} from the client says where.",
@@ -40,7 +42,8 @@ def _stopped(broken: Sequence[Layer], asked: Asked) -> Conclusion:
     also = "".join(f"; layer {one.number} ({one.name}) stops it too" for one in others)
     return Conclusion(
         layer=first.number,
-        summary=f"{word}   layer {first.number} ({first.name}): {first.summary}{also}",
+        word=word,
+        summary=f"layer {first.number} ({first.name}): {first.summary}{also}",
         next_steps=(f"Mend that, then look again: pathprobe host {asked.label_of_port}",),
     )
 

@@ -37,6 +37,7 @@ def document(report: LayersReport) -> dict[str, Any]:
         "layers": [_layer(layer) for layer in report.layers],
         "conclusion": {
             "layer": report.conclusion.layer,
+            "word": report.conclusion.word,
             "summary": report.conclusion.summary,
             "next_steps": list(report.conclusion.next_steps),
         },

@@ -24,13 +24,25 @@ _INDENT = " " * (4 + _NAME + _STATUS)
 
 def render(report: LayersReport, *, colour: bool = False, verbose: bool = False) -> str:
     """The whole report as text, without a newline at its end; ``verbose``: what was seen of each layer."""
-    lines = [f"{report.asked.label}   {report.conclusion.summary}", ""]
+    lines = [_heading(report, colour=colour), ""]
     for layer in report.layers:
         lines += _row(layer, colour=colour, told=verbose or layer.status in _TOLD)
     steps = report.conclusion.next_steps
     if steps:
         lines += ["", *(f"{'next' if number == 0 else '':<5} {step}" for number, step in enumerate(steps))]
     return "\n".join(lines)
+
+
+_WORDS = {"HEALTHY": "32", "UNKNOWN": "35"}
+
+
+def _heading(report: LayersReport, *, colour: bool) -> str:
+    """The rows say the rest: of a broken layer its name is enough."""
+    conclusion = report.conclusion
+    word = f"\x1b[1;{_WORDS.get(conclusion.word, '31')}m{conclusion.word}\x1b[0m" if colour else conclusion.word
+    broken = next((one for one in report.layers if one.number == conclusion.layer and one.status is Status.FAIL), None)
+    told = f"at layer {broken.number} ({broken.name})" if broken else conclusion.summary
+    return f"{report.asked.label}  {word}   {told}"
 
 
 def _row(layer: Layer, *, colour: bool, told: bool) -> Iterator[str]:

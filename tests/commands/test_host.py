@@ -115,7 +115,7 @@ def test_case_3_a_stray_drop_in_docker_user_is_named_with_its_handle_and_each_fi
     firewall, listening_row = row(document, "firewall"), row(document, "listening")
     assert "10.78.0.2:80" in listening_row["summary"]
     assert listening_row["status"] == "pass"
-    assert 'dropped by "-A DOCKER-USER -i eth0 -j DROP" (filter DOCKER-USER rule 1 (nft handle' in firewall["summary"]
+    assert 'dropped by "-A DOCKER-USER -i eth0 -j DROP" (filter DOCKER-USER rule 1, nft handle ' in firewall["summary"]
     assert [seen["text"].split("   ")[0] for seen in firewall["evidence"][:3]] == [
         "-A DOCKER-USER -i eth0 -j DROP",
         "-A FORWARD -j DOCKER-USER",
@@ -216,7 +216,7 @@ def test_the_table_shows_what_was_seen_and_the_fix_of_what_is_broken() -> None:
     run_on_server("nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; }'")
     run_on_server("nft add rule inet t in tcp dport 8080 counter drop")
     text = host(str(PORT)).output
-    assert text.startswith("8080/tcp   BLOCKED   layer 2 (firewall): dropped by")
+    assert text.startswith("8080/tcp  BLOCKED   at layer 2 (firewall)\n")
     assert "  2 firewall     FAIL     dropped by" in text
     assert "seen  nft -a list ruleset, inet t in handle 2: tcp dport 8080 counter" in text
     assert "fix   nft delete rule inet t in handle 2" in text

@@ -21,13 +21,13 @@ REPORT = LayersReport(
     started=1795000000.0,
     duration=0.1234,
     layers=(FINE, BROKEN),
-    conclusion=Conclusion(layer=2, summary="BLOCKED", next_steps=("Look again.", "Ask.")),
+    conclusion=Conclusion(layer=2, word="BLOCKED", summary="it is dropped", next_steps=("Look again.", "Ask.")),
 )
 
 
 def test_a_row_for_each_layer_and_the_evidence_of_what_is_not_well() -> None:
     assert layers_table.render(REPORT).splitlines() == [
-        "80/tcp from 10.0.0.9   BLOCKED",
+        "80/tcp from 10.0.0.9  BLOCKED   at layer 2 (firewall)",
         "",
         "  1 listening    pass     nginx listens",
         "  2 firewall     FAIL     dropped",
@@ -58,7 +58,12 @@ def test_json_has_the_names_of_the_contract() -> None:
     assert document["schema"] == "pathprobe-layers/1"
     assert document["duration_s"] == 0.123
     assert document["started"] == "2026-11-18T11:06:40.000Z"
-    assert document["conclusion"] == {"layer": 2, "summary": "BLOCKED", "next_steps": ["Look again.", "Ask."]}
+    assert document["conclusion"] == {
+        "layer": 2,
+        "word": "BLOCKED",
+        "summary": "it is dropped",
+        "next_steps": ["Look again.", "Ask."],
+    }
     assert document["results"] == []
     first, second = document["layers"]
     assert (first["layer"], first["name"], first["status"]) == (1, "listening", "pass")

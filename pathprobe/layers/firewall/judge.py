@@ -28,6 +28,9 @@ _DECIDING = (Hook.INPUT, Hook.FORWARD)
 
 _STOPPED = (Fate.DROPPED, Fate.REJECTED)
 
+#: Their rules are made from a configuration in which the cause stands; of others' the rule itself is the cause.
+_CONFIGURED = (owners.FIREWALLD, owners.UFW)
+
 #: Groups of senders of whom it is said what becomes of them.
 _MOST_GROUPS = 3
 
@@ -89,7 +92,7 @@ def _not_seen(unseen: Sequence[str]) -> Finding:
 
 
 def _remarked(remark: Remark) -> Finding:
-    return Finding(status=remark.status, sentence=remark.sentence, evidence=remark.evidence, fix=remark.fix)
+    return Finding(status=remark.status, sentence=remark.sentence.rstrip("."), evidence=remark.evidence, fix=remark.fix)
 
 
 def _together(found: Sequence[Case], kept_by: Owners) -> list[Finding]:
@@ -162,15 +165,16 @@ def _let_in_by(outcome: Outcome) -> Place | None:
 def _blocked(case: Case, kept_by: Owners) -> Finding:
     told = case.ruled
     explained = owners.explain(told.outcome, kept_by, _asked(case), is_answer=told.of_answer)
-    whose = f" of {explained.owner}'s" if explained.owner else ""
-    sentence = f"{words.fate(told.outcome)}{whose}{_on_the_way_out(told)}"
-    if explained.sentence:
-        sentence += f": {explained.sentence}"
+    fate = f"{words.fate(told.outcome)}{_on_the_way_out(told)}"
+    if explained.owner in _CONFIGURED:
+        sentence, why = f"{explained.sentence.rstrip('.')}: {fate}", explained.note
+    else:
+        sentence, why = fate, " ".join(filter(None, (explained.sentence, explained.note)))
     return Finding(
         status=Status.FAIL,
         sentence=sentence,
         evidence=(*_seen(told), *explained.evidence),
-        why=explained.note,
+        why=why,
         fix=explained.fixes,
     )
 

@@ -34,7 +34,7 @@ def listed_by(place: Place) -> str:
 
 
 def where(place: Place) -> str:
-    """``inet filter input handle 7``, ``filter INPUT rule 3``, ``the policy of inet filter input``."""
+    """``inet filter input handle 7``, ``filter INPUT rule 3, nft handle 7``, ``the policy of inet filter input``."""
     if place.backend is Backend.NFT:
         chain = f"{place.family} {place.table} {place.chain}"
         numbered = f"{chain} handle {place.rule.handle}" if place.rule and place.rule.handle else chain
@@ -42,7 +42,7 @@ def where(place: Place) -> str:
         chain = f"{place.table} {place.chain}"
         numbered = f"{chain} rule {place.rule.number}" if place.rule else chain
         if place.rule and place.rule.handle:
-            numbered += f" (nft handle {place.rule.handle})"
+            numbered += f", nft handle {place.rule.handle}"
     return numbered if place.rule else f"the policy of {chain}"
 
 

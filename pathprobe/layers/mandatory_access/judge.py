@@ -31,7 +31,7 @@ def judge(
     parts.sort(key=lambda part: _WORST_FIRST.index(part.status))
     return replace(
         parts[0],
-        summary=" ".join(part.summary for part in parts),
+        summary="; ".join(part.summary for part in parts),
         evidence=tuple(one for part in parts for one in part.evidence),
         why=" ".join(part.why for part in parts if part.why),
         fix=tuple(command for part in parts for command in part.fix),
@@ -43,7 +43,7 @@ def _access_controls(facts: Facts, known: Circumstances) -> list[Layer]:
     modes, apparmor_on = facts.modes, facts.apparmor.enabled
     selinux_off = modes.present is Mode.DISABLED
     if selinux_off and not apparmor_on and modes.configured in (None, Mode.DISABLED):
-        return [layer(Status.PASS, "Not enabled: neither SELinux nor AppArmor.")]
+        return [layer(Status.PASS, "not enabled: neither SELinux nor AppArmor")]
     parts = []
     if not (selinux_off and apparmor_on):
         parts.append(judge_selinux.judge(facts, known))

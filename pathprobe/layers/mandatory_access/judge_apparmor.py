@@ -67,7 +67,7 @@ def _let_since(facts: Facts, known: Circumstances, denials: list[AppArmorDenial]
     often = known.how_often([one.time for one in denials])
     return (
         f"AppArmor denied {_port(facts)} to profile {profile} ({often}), "
-        f"which is in {_mode_now(facts, profile)} mode now: start the service again."
+        f"which is in {_mode_now(facts, profile)} mode now: start the service again"
     )
 
 
@@ -84,7 +84,7 @@ def _denied(facts: Facts, known: Circumstances, status: Status, denials: list[Ap
     alike = [one for one in denials if (one.profile, one.operation) == (denial.profile, denial.operation)]
     verb = "denies" if denial.enforced else "would deny, were it not for complain mode,"
     who = f"{denial.process or 'a process'} (profile {denial.profile or 'not recorded'})"
-    summary = f"AppArmor {verb} {who} {_doing(facts, denial, what)}: {known.how_often([one.time for one in alike])}."
+    summary = f"AppArmor {verb} {who} {_doing(facts, denial, what)}: {known.how_often([one.time for one in alike])}"
     why = f"The profile has no rule '{_rule(denial)}'; without it the call fails with \"Permission denied\"."
     return replace(layer(status, summary), why=why, fix=_fix(facts, denial))
 
@@ -119,17 +119,17 @@ def _fix(facts: Facts, denial: AppArmorDenial) -> tuple[str, ...]:
 def _judge_silence(facts: Facts, known: Circumstances) -> Layer:
     confined = [f"{one.name or 'process'} runs {_under(one.profile, one.profile_mode)}" for one in facts.processes]
     if known.listening:
-        return layer(Status.PASS, f"AppArmor is enabled and lets the service listen{_joined(confined)}.")
+        return layer(Status.PASS, f"AppArmor is enabled and lets the service listen{_joined(confined)}")
     if not facts.log.is_whole:
         reasons = "; ".join(facts.log.unread) or f"{facts.log.source} has no audit records"
-        summary = f"AppArmor is enabled, and no log that would have its denials could be read ({reasons})."
+        summary = f"AppArmor is enabled, and no log that would have its denials could be read ({reasons})"
         return replace(
             layer(Status.UNKNOWN, summary),
             why="Root reads the audit log and the kernel's.",
             fix=(f"sudo pathprobe host {facts.port}/{facts.protocol}",),
         )
     source = facts.log.source.split()[0]
-    return layer(Status.PASS, f"AppArmor is enabled, and {source} has no denial for {_port(facts)}.")
+    return layer(Status.PASS, f"AppArmor is enabled, and {source} has no denial for {_port(facts)}")
 
 
 def _joined(parts: list[str]) -> str:

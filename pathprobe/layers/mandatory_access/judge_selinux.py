@@ -32,9 +32,9 @@ def judge(facts: Facts, known: Circumstances) -> Layer:
     """SELinux's share of layer 3."""
     modes = facts.modes
     if modes.present is Mode.DISABLED:
-        return layer(Status.PASS, "SELinux is not enabled" + _next_boot(facts) + ".")
+        return layer(Status.PASS, "SELinux is not enabled" + _next_boot(facts))
     if modes.present is Mode.UNKNOWN:
-        return layer(Status.UNKNOWN, f"Whether SELinux enforces could not be read: {modes.reason}.")
+        return layer(Status.UNKNOWN, f"whether SELinux enforces could not be read: {modes.reason}")
     found = _judge_denials(facts, known) or _judge_connects(facts, known) or _judge_silence(facts, known)
     return replace(found, evidence=_evidence(facts))
 
@@ -58,17 +58,17 @@ def _said_of(facts: Facts, known: Circumstances, denial: AvcDenial, often: str) 
     what = f"{who} {doing}, which is {_label(facts, denial)}"
     if _fits_now(facts, denial):
         now = f"it is {mending.label_now(facts, denial)} now, which {denial.domain} may bind: start the service again"
-        return Status.WARN, f"SELinux denied {who} {doing} ({often}) when that was {denial.target}; {now}."
+        return Status.WARN, f"SELinux denied {who} {doing} ({often}) when that was {denial.target}; {now}"
     if facts.modes.present is Mode.PERMISSIVE:
         mode = f"SELinux is permissive{_next_boot(facts)}"
-        return Status.WARN, f"{mode}; when enforcing, it denies {what} (seen {often})."
+        return Status.WARN, f"{mode}; when enforcing, it denies {what} (seen {often})"
     if denial.domain in (facts.permissive_domains or ()):
-        return Status.WARN, f"SELinux lets {what}, only because {denial.domain} is permissive (noted {often})."
+        return Status.WARN, f"SELinux lets {what}, only because {denial.domain} is permissive (noted {often})"
     if denial.permissive:
-        return Status.WARN, f"SELinux is enforcing now, and noted while permissive that it denies {what} ({often})."
+        return Status.WARN, f"SELinux is enforcing now, and noted while permissive that it denies {what} ({often})"
     if known.listening and not avc.is_after_bind(denial):
-        return Status.WARN, f"Somebody listens, and yet SELinux (enforcing) denied {what}: {often}."
-    return Status.FAIL, f"SELinux (enforcing) denies {what}: {often}."
+        return Status.WARN, f"somebody listens, and yet SELinux (enforcing) denied {what}: {often}"
+    return Status.FAIL, f"SELinux (enforcing) denies {what}: {often}"
 
 
 def _judge_connects(facts: Facts, known: Circumstances) -> Layer | None:
@@ -78,7 +78,7 @@ def _judge_connects(facts: Facts, known: Circumstances) -> Layer | None:
         return None
     first = connects[0]
     often = known.how_often([one.time for one in connects if _subject(one) == _subject(first)])
-    summary = f"SELinux denied {_who(first)} {_doing(facts, first)}: {often}. Others reach this port all the same."
+    summary = f"SELinux denied {_who(first)} {_doing(facts, first)}: {often}; others reach this port all the same"
     return replace(layer(Status.WARN, summary), fix=mending.fix(facts, first), why="It matters where it is a proxy.")
 
 
@@ -88,13 +88,13 @@ def _judge_silence(facts: Facts, known: Circumstances) -> Layer:
     if known.listening:
         who = ", ".join(f"{one.name or 'process'} ({one.domain})" for one in facts.processes if one.domain)
         listens = f"{who or 'somebody'} listens on it" + _past(facts, known)
-        return layer(Status.PASS, f"{mode}; {_port(facts)} is {_label(facts)}, and {listens}.")
+        return layer(Status.PASS, f"{mode}; {_port(facts)} is {_label(facts)}, and {listens}")
     if not facts.log.is_whole:
         reasons = "; ".join(facts.log.unread) or f"{facts.log.source} has no audit records"
-        summary = f"{mode}, and no log that would have its denials could be read ({reasons})."
+        summary = f"{mode}, and no log that would have its denials could be read ({reasons})"
         fix = f"sudo pathprobe host {facts.port}/{facts.protocol}"
         return replace(layer(Status.UNKNOWN, summary), why="Root reads the audit log and the policy.", fix=(fix,))
-    summary = f"{mode}, and {facts.log.source.split()[0]} has no denial for {_port(facts)}, which is {_label(facts)}."
+    summary = f"{mode}, and {facts.log.source.split()[0]} has no denial for {_port(facts)}, which is {_label(facts)}"
     hint = (
         'Where the service says "Permission denied" all the same: semodule -DB records denials that the policy '
         "keeps quiet about, semodule -B ends that."
@@ -169,7 +169,7 @@ def _unasked(facts: Facts) -> str:
     within = facts.chosen_by_kernel
     if within is None or not within[0] <= facts.port <= within[1]:
         return ""
-    return " For a port of net.ipv4.ip_local_port_range the label does not matter."
+    return "; for a port of net.ipv4.ip_local_port_range the label does not matter"
 
 
 def _evidence(facts: Facts) -> tuple[Evidence, ...]:

@@ -22,7 +22,7 @@ def judge(facts: Facts, known: Circumstances) -> Layer | None:
         return None
     summary = (
         f"{known.user} may bind {facts.protocol} port {facts.port} only with CAP_NET_BIND_SERVICE: "
-        f"{_SETTING} is {facts.privileged_below}."
+        f"{_SETTING} is {facts.privileged_below}"
     )
     return replace(
         layer(Status.WARN, summary),

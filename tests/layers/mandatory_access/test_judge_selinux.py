@@ -31,7 +31,7 @@ def test_case_2_nginx_on_9090_is_denied_for_it_is_cockpits_port_in_the_policy() 
     assert (row.name, row.number, row.status) == (LayerName.SELINUX, 3, Status.FAIL)
     assert row.summary == (
         "SELinux (enforcing) denies nginx (httpd_t) binding tcp port 9090, which is websm_port_t: "
-        "3 times, last 4 min ago."
+        "3 times, last 4 min ago"
     )
     assert row.fix == ("semanage port -m -t http_port_t -p tcp 9090",)
     assert "Permission denied" in row.why
@@ -89,7 +89,7 @@ def test_a_domain_that_a_boolean_would_free_is_told_that_this_is_far_more() -> N
     ("options", "status", "words"),
     [
         ({}, Status.FAIL, "3 times"),
-        ({"listening": True}, Status.WARN, "Somebody listens, and yet"),
+        ({"listening": True}, Status.WARN, "somebody listens, and yet"),
         ({"listening_since": NOW - 100}, Status.PASS, "3 times, last 4 min ago) is over"),
         ({"listening_since": NOW - 800}, Status.WARN, "2 times"),
     ],
@@ -105,7 +105,7 @@ def test_a_denial_from_before_the_service_listened_is_history(
 def test_who_listens_is_named_with_its_domain() -> None:
     row = judged(rhel(files=NGINX), 80, pids=(77,), listening=True)
     assert row.status is Status.PASS
-    assert row.summary == "SELinux is enforcing; tcp port 80 is http_port_t, and nginx (httpd_t) listens on it."
+    assert row.summary == "SELinux is enforcing; tcp port 80 is http_port_t, and nginx (httpd_t) listens on it"
 
 
 def test_what_may_not_accept_is_blocked_although_it_listens() -> None:
@@ -161,7 +161,7 @@ def test_another_mode_after_the_next_boot_is_told(enforce: str, configured: str,
 def test_selinux_that_is_off_now_and_on_after_the_next_boot_is_told() -> None:
     row = judged(Recorded(files={"/etc/selinux/config": recorded("selinux/config.txt")}))
     assert row.status is Status.PASS
-    assert row.summary == "SELinux is not enabled now, and enforcing after the next boot."
+    assert row.summary == "SELinux is not enabled now, and enforcing after the next boot"
 
 
 def test_without_root_and_without_a_listener_it_can_not_be_told() -> None:

@@ -38,6 +38,8 @@ from pathprobe.layers.firewall.owners.ufw.rules import Ufw
 from pathprobe.layers.system import System, Unread
 
 __all__ = [
+    "FIREWALLD",
+    "UFW",
     "Answer",
     "Explanation",
     "Kind",
