@@ -118,6 +118,6 @@ def _goes_without_saying(statement: Statement, fields: set[Field]) -> bool:
 def _plainly(statement: Statement) -> object:
     if isinstance(statement, Compare):
         return replace(statement, ranges=tuple(sorted(statement.ranges)))
-    if isinstance(statement, Opaque) and statement.is_rate:
-        return Opaque(text="a limit", is_rate=True)  # each prints it in its own way
+    if isinstance(statement, Opaque) and statement.at_first is not None:
+        return replace(statement, text="a limit")  # each prints it in its own way
     return statement

@@ -172,19 +172,29 @@ def extension_header(_: Module, __: Context) -> Conditions:
 
 
 def recent(match: Module, _: Context) -> Conditions:
-    """``--set`` takes note of the sender and always holds; the others ask what was noted."""
+    """``--set`` takes note of the sender and always holds; the others ask what was noted, or how often: a limit."""
+    hits = match.option("--hitcount")
+    if hits is not None and not any(option.negated for option in match.options):
+        return (Opaque(text=match.text, at_first=False),)
     noting = match.option("--set")
     if noting is None or noting.negated or match.names() - {"--set", "--name", "--mask", "--rsource", "--rdest"}:
         raise NotUnderstood(match.text)
     return ()
 
 
-_WHILE_LITTLE_COMES = frozenset({"--limit", "--hashlimit", "--hashlimit-upto", "--connlimit-upto", "--quota"})
+#: Option of a limit -> whether it holds as long as little came.
+_AT_FIRST = {
+    "--limit": True,
+    "--hashlimit": True,
+    "--hashlimit-upto": True,
+    "--connlimit-upto": True,
+    "--quota": True,
+    "--hashlimit-above": False,
+    "--connlimit-above": False,
+}
 
 
 def rate(match: Module, _: Context) -> Conditions:
-    """A limit, which holds as long as little comes; turned round it is something else."""
-    limits = [option for option in match.options if option.name in _WHILE_LITTLE_COMES]
-    above = match.option("--connlimit-above")
-    is_rate = any(not option.negated for option in limits) or (above is not None and above.negated)
-    return (Opaque(text=match.text, is_rate=is_rate),)
+    """A limit, up to which it holds, or above which."""
+    told = [_AT_FIRST[option.name] != option.negated for option in match.options if option.name in _AT_FIRST]
+    return (Opaque(text=match.text, at_first=told[0] if len(told) == 1 else None),)

@@ -150,7 +150,8 @@ def _open(case: Case) -> Finding:
         status = Status.WARN
         sentence += f"; but {_group(other, case)} {words.fate(other)}{_on_the_way_out(told)}"
     for limited in told.limited[:1]:
-        sentence += f"; {words.fate(limited)} once {words.doubt(limited.doubts[0])} is used up"
+        limit = next(doubt for doubt in limited.doubts if doubt.is_reached)
+        sentence += f"; {words.fate(limited)} once the limit of {words.doubt(limit)} is reached"
     return Finding(status=status, sentence=sentence, evidence=tuple(_seen(told)))
 
 
@@ -187,7 +188,7 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
     told = case.ruled
     blocked = [one for one in (told.outcome, *told.others) if one.fate in _STOPPED]
     fixes = owners.explain(blocked[0], kept_by, _asked(case), is_answer=told.of_answer).fixes if blocked else ()
-    doubts = [doubt for one in (told.outcome, *told.others) for doubt in one.doubts if not doubt.is_rate]
+    doubts = [doubt for one in (told.outcome, *told.others) for doubt in one.doubts if not doubt.is_limit]
     if doubts:
         sentence = f"depends on {words.doubt(doubts[0])}, which cannot be told from the rules"
         ways = [told.outcome, *told.others]

@@ -217,11 +217,12 @@ class RouteBack:
 class Opaque:
     """A condition that may hold or not: ``text`` as its owner wrote it.
 
-    ``is_rate``: a limit, which holds as long as little comes.
+    ``at_first``: of a limit, whether it holds as long as little came: yes for "limit rate", no for "limit rate over".
+    None: it depends on something else.
     """
 
     text: str
-    is_rate: bool = False
+    at_first: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,8 +114,7 @@ def _rate(statement: Json, limit: Json, kind: str, around: Surroundings) -> Stat
     if isinstance(limit, dict) and "map" in limit:
         return *found_in_map(limit["map"], around), Opaque(text=text)
     given = around.objects.get((kind, limit)) if isinstance(limit, str) else limit
-    # "over" holds only when much comes, the opposite of what is_rate promises.
-    return (Opaque(text=text, is_rate=isinstance(given, dict) and not given.get("inv")),)
+    return (Opaque(text=text, at_first=not given.get("inv") if isinstance(given, dict) else None),)
 
 
 def _limit(kind: str) -> Reader:

@@ -34,13 +34,22 @@ class Place:
 class Doubt:
     """A condition that could not be told: ``text`` as its owner wrote it, ``place`` the rule that has it.
 
-    ``held``: what was assumed of it. ``is_rate``: a limit, which holds as long as little comes.
+    ``held``: what was assumed of it. ``at_first``: of a limit, whether it holds as long as little came.
     """
 
     place: Place
     text: str
     held: bool = True
-    is_rate: bool = False
+    at_first: bool | None = None
+
+    @property
+    def is_limit(self) -> bool:
+        return self.at_first is not None
+
+    @property
+    def is_reached(self) -> bool:
+        """It is a limit, and assumed is what holds once much came."""
+        return self.is_limit and self.held is not self.at_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

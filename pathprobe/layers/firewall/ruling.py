@@ -50,7 +50,7 @@ def _graver(inwards: Ruled, outwards: Ruled) -> Ruled:
 
 def _of_one_way(outcomes: Iterable[Outcome], *, of_answer: bool) -> Ruled:
     ordered = sorted(outcomes, key=lambda one: (bool(_doubts(one)), -_share(one)))
-    usual = [one for one in ordered if all(doubt.held for doubt in one.doubts if doubt.is_rate)] or ordered
+    usual = [one for one in ordered if not any(doubt.is_reached for doubt in one.doubts)] or ordered
     main = usual[0]
     others = tuple(one for one in usual if _class(one) is not _class(main))
     limited = tuple(one for one in ordered if one not in usual and _class(one) is not _class(main))
@@ -72,7 +72,7 @@ def _class(outcome: Outcome) -> Ruling:
 
 
 def _doubts(outcome: Outcome) -> bool:
-    return any(not doubt.is_rate for doubt in outcome.doubts)
+    return any(not doubt.is_limit for doubt in outcome.doubts)
 
 
 def _share(outcome: Outcome) -> int:

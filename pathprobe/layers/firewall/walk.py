@@ -226,8 +226,8 @@ class _Step:
 
     def _doubt(self, statement: Statement) -> Doubt:
         text = statement.text if isinstance(statement, Opaque) else self.rule.text
-        is_rate = isinstance(statement, Opaque) and statement.is_rate
-        return Doubt(place=self.walk._place(self.chain, self.rule), text=text, is_rate=is_rate)
+        at_first = statement.at_first if isinstance(statement, Opaque) else None
+        return Doubt(place=self.walk._place(self.chain, self.rule), text=text, at_first=at_first)
 
 
 def _differ(before: list[State], after: list[State]) -> bool:

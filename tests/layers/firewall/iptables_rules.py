@@ -81,8 +81,8 @@ def handed(detail: str) -> End:
     return End(ending=Ending.HANDED, detail=detail)
 
 
-def opaque(text: str, *, is_rate: bool = False) -> Opaque:
-    return Opaque(text=text, is_rate=is_rate)
+def opaque(text: str, *, at_first: bool | None = None) -> Opaque:
+    return Opaque(text=text, at_first=at_first)
 
 
 def _protocol(number: int, *, negated: bool = False) -> Compare:
@@ -241,28 +241,34 @@ OTHER_MATCHES = (
     _accepted("-m recent --set --name DEFAULT --mask 255.255.255.255 --rsource"),
     _accepted(
         "-m recent --update --seconds 30 --hitcount 6 --name DEFAULT --mask 255.255.255.255 --rsource",
-        opaque("-m recent --update --seconds 30 --hitcount 6 --name DEFAULT --mask 255.255.255.255 --rsource"),
+        opaque(
+            "-m recent --update --seconds 30 --hitcount 6 --name DEFAULT --mask 255.255.255.255 --rsource",
+            at_first=False,
+        ),
     ),
-    _accepted("-m limit --limit 3/min", opaque("-m limit --limit 3/min", is_rate=True)),
-    _accepted("-m limit --limit 3/min --limit-burst 9", opaque("-m limit --limit 3/min --limit-burst 9", is_rate=True)),
+    _accepted("-m limit --limit 3/min", opaque("-m limit --limit 3/min", at_first=True)),
+    _accepted(
+        "-m limit --limit 3/min --limit-burst 9",
+        opaque("-m limit --limit 3/min --limit-burst 9", at_first=True),
+    ),
     _accepted(
         "-m hashlimit --hashlimit-upto 3/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name x",
         opaque(
             "-m hashlimit --hashlimit-upto 3/min --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name x",
-            is_rate=True,
+            at_first=True,
         ),
     ),
     _accepted(
         "-p tcp -m connlimit --connlimit-above 3 --connlimit-mask 32 --connlimit-saddr",
         TCP,
-        opaque("-m connlimit --connlimit-above 3 --connlimit-mask 32 --connlimit-saddr"),
+        opaque("-m connlimit --connlimit-above 3 --connlimit-mask 32 --connlimit-saddr", at_first=False),
     ),
     _accepted(
         "-p tcp -m connlimit --connlimit-upto 3 --connlimit-mask 32 --connlimit-saddr",
         TCP,
-        opaque("-m connlimit --connlimit-upto 3 --connlimit-mask 32 --connlimit-saddr", is_rate=True),
+        opaque("-m connlimit --connlimit-upto 3 --connlimit-mask 32 --connlimit-saddr", at_first=True),
     ),
-    _accepted("-m quota --quota 5000", opaque("-m quota --quota 5000", is_rate=True)),
+    _accepted("-m quota --quota 5000", opaque("-m quota --quota 5000", at_first=True)),
     _accepted(
         "-m statistic --mode random ! --probability 0.50000000000",
         opaque("-m statistic --mode random ! --probability 0.50000000000"),

@@ -59,8 +59,8 @@ def test_a_match_that_is_a_mere_name_to_nft_is_told_by_iptables_and_has_the_hand
 def test_a_rule_that_both_tell_alike_is_in_the_words_of_iptables() -> None:
     ours = rule(TCP, PORT, DROP, text="-A INPUT -p tcp -m tcp --dport 80 -j DROP")
     assert joined(rule(PORT, DROP, text="tcp dport 80 drop", handle=9), ours) == replace(ours, handle=9)
-    limited = rule(opaque("-m limit --limit 3/min", is_rate=True), ACCEPT)
-    assert joined(rule(opaque("limit rate 3/minute", is_rate=True), ACCEPT, handle=9), limited).handle == 9
+    limited = rule(opaque("-m limit --limit 3/min", at_first=True), ACCEPT)
+    assert joined(rule(opaque("limit rate 3/minute", at_first=True), ACCEPT, handle=9), limited).handle == 9
 
 
 def test_a_mark_that_nft_does_not_know_is_told_by_iptables() -> None:
@@ -79,9 +79,9 @@ def test_what_iptables_leaves_out_of_a_rule_of_nft_is_told_by_nft() -> None:
     either_port = rule(TCP, compare(Field.TCP_DESTINATION_PORT, 80, 443), DROP, handle=3)
     assert joined(either_port, rule(TCP, DROP)) == either_port
     limited = rule(
-        compare(Field.IP_SOURCE, "192.0.2.0/24"), opaque("limit rate 3/minute", is_rate=True), ACCEPT, handle=3
+        compare(Field.IP_SOURCE, "192.0.2.0/24"), opaque("limit rate 3/minute", at_first=True), ACCEPT, handle=3
     )
-    assert joined(limited, rule(opaque("-m limit --limit 3/min", is_rate=True), ACCEPT)) == limited
+    assert joined(limited, rule(opaque("-m limit --limit 3/min", at_first=True), ACCEPT)) == limited
 
 
 def test_chains_that_do_not_agree_stay_as_nft_has_them() -> None:

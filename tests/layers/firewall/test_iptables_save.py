@@ -67,7 +67,7 @@ def opaque_in(tables: dict[str, Table]) -> list[str]:
         for chain in table.chains.values()
         for rule in chain.rules
         for statement in rule.statements
-        if isinstance(statement, Opaque) and not statement.is_rate
+        if isinstance(statement, Opaque) and not statement.at_first
     ]
 
 

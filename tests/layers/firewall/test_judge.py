@@ -38,7 +38,8 @@ from tests.layers.firewall.factories import (
     source,
 )
 
-SELDOM = Opaque(text="limit rate 3/second", is_rate=True)
+OFTEN = Opaque(text="limit rate over 3/second", at_first=False)
+SELDOM = Opaque(text="limit rate 3/second", at_first=True)
 IPV6 = Compare(field=Field.VERSION, ranges=((6, 6),))
 HANDED = End(ending=Ending.HANDED, detail="queue to 1")
 
@@ -69,7 +70,9 @@ def over_ipv4(*chains: Chain) -> Layer:
         (((source("10.0.0.0/8"), ACCEPT), (DROP,)), Status.UNKNOWN, "depends on who asks: 10.0.0.0/8 is let in by"),
         (((GUESS, DROP),), Status.UNKNOWN, 'depends on "bpf sixteen" in "in 1"'),
         (((GUESS, DROP), (DROP,)), Status.FAIL, "dropped by"),
-        (((SELDOM, ACCEPT), (DROP,)), Status.PASS, 'dropped by "in 2" (inet filter in handle 12) once'),
+        (((SELDOM, ACCEPT), (DROP,)), Status.PASS, 'dropped by "in 2" (inet filter in handle 12) once the limit'),
+        (((OFTEN, DROP),), Status.PASS, 'dropped by "in 1" (inet filter in handle 11) once the limit'),
+        (((OFTEN, ACCEPT), (DROP,)), Status.FAIL, 'dropped by "in 2"'),
         (((HANDED,),), Status.UNKNOWN, "handed to a program that decides"),
     ],
 )

@@ -98,12 +98,12 @@ STATEMENTS: list[tuple[Any, tuple[Statement, ...]]] = [
         (TCP,),
     ),
     # limits
-    ({"ct count": {"val": 10}}, (Opaque(text="ct count 10", is_rate=True),)),
-    ({"ct count": {"val": 10, "inv": True}}, (Opaque(text="ct count over 10"),)),
-    ({"limit": {"rate": 3, "per": "minute"}}, (Opaque(text="limit rate 3/minute", is_rate=True),)),
+    ({"ct count": {"val": 10}}, (Opaque(text="ct count 10", at_first=True),)),
+    ({"ct count": {"val": 10, "inv": True}}, (Opaque(text="ct count over 10", at_first=False),)),
+    ({"limit": {"rate": 3, "per": "minute"}}, (Opaque(text="limit rate 3/minute", at_first=True),)),
     (
         {"meter": {"key": MARK, "stmt": {"limit": {"rate": 1, "per": "second"}}, "name": "m"}},
-        (Opaque(text="meter m { meta mark limit rate 1/second }", is_rate=True),),
+        (Opaque(text="meter m { meta mark limit rate 1/second }", at_first=True),),
     ),
     # reject as older nft prints it
     ({"reject": None}, (End(ending=Ending.REJECT, detail="icmp port-unreachable"),)),
