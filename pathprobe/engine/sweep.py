@@ -141,7 +141,7 @@ class _Sweep:
                 self._expire(now)
             if self._pacer.wait_until_batch(now, BATCH) == 0 and self._fill(now):
                 self._flush(interrupted)
-            elif frames < _MOST_FRAMES:
+            elif frames < _MOST_FRAMES and self._schedule.unfinished:
                 self._rest(now)
 
     def summary(self, duration: float, *, all_read: bool) -> SweepSummary:
