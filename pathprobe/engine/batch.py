@@ -86,6 +86,8 @@ class _FirstPass:
             for sure in self._resets.take(finding):
                 self._tell(answer_of_finding(self._by_pair[sure.pair], sure, compared=True))
         else:
+            if not self._others:
+                import pathprobe.engine.second_pass  # noqa: F401  now, for the windows of others are not over yet
             self._others.append(finding)
 
     @property
