@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,6 +99,7 @@ def _read(file: str, options: Mapping[str, Any]) -> TargetList:
     from pathprobe.core.probes import Kind
     from pathprobe.engine.target_list import TooMany, is_table, read_targets, read_text
 
+    gc.disable()  # nothing of a list is garbage, and to look for some takes a fifth of the time that reading takes
     try:
         text = read_text(file)
         targets = read_targets(
@@ -111,6 +113,9 @@ def _read(file: str, options: Mapping[str, Any]) -> TargetList:
         fail(f"cannot read {_called(file)}: {error.strerror or error}", status.CANNOT)
     except TooMany as error:
         fail(str(error), status.USAGE)
+    finally:
+        gc.freeze()  # it stays to the end
+        gc.enable()
     for trouble in targets.troubles:
         click.echo(f"pathprobe: {_called(file)}, line {trouble.number}: {trouble.what}", err=True)
     if targets.troubles and options["strict"]:

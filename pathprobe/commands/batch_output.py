@@ -1,19 +1,17 @@
 """In which form do the answers of a batch run leave, one after another as they come?
 
-Nothing of an answer is kept once it is printed, but what the table at the end needs.
+Each form gives the text to print; nothing of an answer is kept, but what the table at the end needs.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from pathprobe.core.report import Report
-from pathprobe.output import json as documents
-from pathprobe.output.batch_rows import Row, csv_head, csv_row
+from pathprobe.output.batch_rows import Row
 from pathprobe.output.progress import bar
 from pathprobe.output.summary_table import Summary
 
@@ -23,74 +21,46 @@ Entry = Callable[[], Mapping[str, Any]]
 _REDRAW = 0.1
 
 
+class Form(Protocol):
+    """What is printed first, of each answer, and last."""
+
+    def head(self) -> str: ...
+
+    def piece(self, row: Row, entry: Entry) -> str: ...
+
+    def tail(self, report: Report, summary: Summary, facts: Mapping[str, Any]) -> str: ...
+
+
 class Lines:
-    """The one-line form, flushed as known, and the table at the end."""
+    """The one-line form, and the table at the end."""
 
     def __init__(self) -> None:
         self._any = False
 
-    def begin(self) -> None:
+    def head(self) -> str:
         """Nothing stands before the first line."""
+        return ""
 
-    def take(self, row: Row, _: Entry) -> None:
+    def piece(self, row: Row, _: Entry) -> str:
         self._any = True
-        sys.stdout.write(f"{row.line}\n")
-        sys.stdout.flush()
+        return f"{row.line}\n"
 
-    def end(self, _report: Report, summary: Summary, _facts: Mapping[str, Any]) -> None:
-        sys.stdout.write(("\n" if self._any else "") + f"{summary.render()}\n")
-
-
-class JsonLines:
-    """One result of the document a line."""
-
-    def begin(self) -> None:
-        """Nothing stands before the first line."""
-
-    def take(self, _: Row, entry: Entry) -> None:
-        sys.stdout.write(json.dumps(entry(), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-
-    def end(self, _report: Report, _summary: Summary, _facts: Mapping[str, Any]) -> None:
-        """The last line was the last answer."""
+    def tail(self, _report: Report, summary: Summary, _facts: Mapping[str, Any]) -> str:
+        return ("\n" if self._any else "") + f"{summary.render()}\n"
 
 
-class Table:
-    """Rows for a spreadsheet."""
+def form_of(name: str | None) -> Form:
+    """The form with this name, the one-line form without."""
+    if name is None:
+        return Lines()
+    from pathprobe.commands import batch_documents
 
-    def begin(self) -> None:
-        sys.stdout.write(f"{csv_head()}\n")
-
-    def take(self, _: Row, entry: Entry) -> None:
-        sys.stdout.write(f"{csv_row(entry())}\n")
-        sys.stdout.flush()
-
-    def end(self, _report: Report, _summary: Summary, _facts: Mapping[str, Any]) -> None:
-        """The last row was the last answer."""
-
-
-class Document:
-    """One JSON document, written piece by piece: what is known only at the end stands at its end."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def begin(self) -> None:
-        sys.stdout.write(f'{{\n"schema": {json.dumps(documents.SCHEMA)},\n"results": [')
-
-    def take(self, _: Row, entry: Entry) -> None:
-        sys.stdout.write((",\n" if self._count else "\n") + json.dumps(entry(), ensure_ascii=False))
-        sys.stdout.flush()
-        self._count += 1
-
-    def end(self, report: Report, _: Summary, facts: Mapping[str, Any]) -> None:
-        rest = documents.document(report)
-        del rest["schema"], rest["results"]
-        members = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {**rest, "batch": dict(facts)}.items()]
-        sys.stdout.write("\n],\n" + ",\n".join(members) + "\n}\n")
-
-
-Output = Lines | JsonLines | Table | Document
+    forms: dict[str, type[Form]] = {
+        "json": batch_documents.Document,
+        "jsonl": batch_documents.JsonLines,
+        "csv": batch_documents.Table,
+    }
+    return forms[name]()
 
 
 class Progress:

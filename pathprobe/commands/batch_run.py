@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import socket
 import sys
@@ -13,23 +12,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pathprobe.commands import live, status
-from pathprobe.commands.batch_output import Document, JsonLines, Lines, Output, Progress, Table
+from pathprobe.commands import status
+from pathprobe.commands.batch_output import Form, Progress, form_of
 from pathprobe.commands.ending import fail
+from pathprobe.commands.vantage import NO_PRIVILEGE, CannotProbe, check_vantage
 from pathprobe.core.asked import Answer
 from pathprobe.core.pacing import Pace
 from pathprobe.core.report import Report, State, Vantage
 from pathprobe.engine.batch import Plan, ask_all
-from pathprobe.engine.diagnose import Options
+from pathprobe.engine.options import Options
 from pathprobe.engine.state_file import CannotResume, StateFile
 from pathprobe.engine.sweep import SweepSummary
 from pathprobe.engine.target_list import TargetList
 from pathprobe.net.raw import require_privileges
 from pathprobe.net.routes import NoRoute, NotOneHost, lookup
-from pathprobe.output.batch_rows import Row, Rows, entry_of, key_of_entry, row_of_entry
+from pathprobe.output.batch_rows import Row, Rows
 from pathprobe.output.summary_table import Summary
-
-_FORMS: dict[str | None, type[Output]] = {None: Lines, "json": Document, "jsonl": JsonLines, "csv": Table}
 
 
 @contextmanager
@@ -63,7 +61,8 @@ class BatchRun:
         self._options = options
         self._rows = Rows()
         self._summary = Summary()
-        self._output: Output = _FORMS[options["form"]]()
+        self._form: Form = form_of(options["form"])
+        self._pieces: list[str] = []
         self._progress = Progress(len(targets.asked))
         self._interrupted = threading.Event()
         self._state: StateFile | None = None
@@ -74,20 +73,20 @@ class BatchRun:
     def run(self) -> int:
         """Ask, print, and give the exit status."""
         plan = self._plan()
-        gc.freeze()  # the list stays to the end: looking for garbage in it takes time
         started, since = time.time(), time.monotonic()
         with ExitStack() as opened:
             try:
                 require_privileges()
             except PermissionError:
-                fail(live.NO_PRIVILEGE, status.CANNOT)
+                fail(NO_PRIVILEGE, status.CANNOT)
             self._open_state(opened)
             opened.enter_context(_signals(self._interrupted))
-            self._output.begin()
+            self._pieces.append(self._form.head())
             try:
                 self._ask(plan)
             finally:
                 self._progress.clear()
+            self.show()
             self._end(started, time.monotonic() - since)
         sys.stdout.flush()
         return self._status()
@@ -96,8 +95,8 @@ class BatchRun:
         options = self._options
         first = next((one for one in self._targets.asked if one.address is not None), None)
         try:
-            source = live.check_vantage(options["interface"], options["source"], [first.target] if first else [])
-        except live.CannotProbe as error:
+            source = check_vantage(options["interface"], options["source"], [first.target] if first else [])
+        except CannotProbe as error:
             fail(str(error), status.CANNOT)
         return Plan(
             options=Options(
@@ -122,12 +121,12 @@ class BatchRun:
 
     def _ask(self, plan: Plan) -> None:
         known = self._known()
-        rest = [one for one in self._targets.asked if one.key not in known]
+        rest = [one for one in self._targets.asked if one.key not in known] if known else self._targets.asked
         if self._state is not None and known:
             self._facts.resumed = len(known)
             self._progress.say(f"{len(known):,} of {len(self._targets.asked):,} targets are answered already")
         try:
-            self._complete = self._note(ask_all(rest, plan, self._tell, self._interrupted)) if rest else True
+            self._complete = self._note(ask_all(rest, plan, self, self._interrupted)) if rest else True
         except PermissionError as error:
             self._progress.clear()
             fail(f"the kernel does not let us send: {error.strerror}", status.CANNOT)
@@ -137,6 +136,8 @@ class BatchRun:
         known: set[str] = set()
         if self._state is None:
             return known
+        from pathprobe.output.batch_entries import key_of_entry, row_of_entry
+
         wanted = {one.key for one in self._targets.asked}
         for entry in self._state.entries():
             try:
@@ -145,7 +146,7 @@ class BatchRun:
                 continue
             if key in wanted and key not in known:
                 known.add(key)
-                self._show(row, entry)
+                self._take(row, entry)
         return known
 
     def _note(self, summary: SweepSummary) -> bool:
@@ -164,24 +165,34 @@ class BatchRun:
             self._progress.say(f"first pass: {summary.sent:,} packets{again}, {summary.duration:.1f} s")
         return summary.complete and not self._interrupted.is_set()
 
-    def _tell(self, answer: Answer) -> None:
+    def tell(self, answer: Answer) -> None:
+        """Count it, keep it, and put it into words; see ``show``."""
         row = self._rows.of(answer)
         entry: dict[str, Any] = {}
 
         def made() -> dict[str, Any]:
+            from pathprobe.output.batch_entries import entry_of  # a line for people takes no JSON
+
             return entry or entry.update(entry_of(answer)) or entry
 
         if self._state is not None and answer.settled:
             self._keep(made())
-        self._show(row, made)
+        self._take(row, made)
 
-    def _show(self, row: Row, entry: Any) -> None:
+    def _take(self, row: Row, entry: Any) -> None:
         shown = row.state in self._options["wanted"]
         self._summary.add(row, shown=shown)
         if shown:
-            self._progress.clear()
-            self._output.take(row, entry if callable(entry) else lambda: entry)
+            self._pieces.append(self._form.piece(row, entry if callable(entry) else lambda: entry))
         self._progress.step(is_open=row.state is State.OPEN)
+
+    def show(self) -> None:
+        """Print what was told since the last time: to write every line by itself takes longer than to ask it."""
+        if self._pieces:
+            self._progress.clear()
+            sys.stdout.write("".join(self._pieces))
+            sys.stdout.flush()
+            self._pieces.clear()
 
     def _keep(self, entry: Mapping[str, Any]) -> None:
         """An answer is worth more than its place in the state: a failure here is a warning, once."""
@@ -203,7 +214,7 @@ class BatchRun:
             results=(),
             complete=self._complete,
         )
-        self._output.end(report, self._summary, asdict(self._facts))
+        sys.stdout.write(self._form.tail(report, self._summary, asdict(self._facts)))
         sys.stdout.flush()
         told = "" if self._complete else "; interrupted, this is what was learnt so far"
         if told or self._options["form"] or self._options["verbose"]:

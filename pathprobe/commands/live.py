@@ -8,17 +8,17 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from ipaddress import ip_address
 from pathlib import Path
 
 import click
-import netifaces
 
 from pathprobe import __version__
+from pathprobe.commands.vantage import NO_PRIVILEGE, CannotProbe, check_vantage
 from pathprobe.core.redaction.command import told_command
 from pathprobe.core.report import Report, Result, Target, Vantage
 from pathprobe.core.session import Session
-from pathprobe.engine.diagnose import Options, diagnose, other_way, require_one_host
+from pathprobe.engine.diagnose import diagnose, other_way, require_one_host
+from pathprobe.engine.options import Options
 from pathprobe.engine.recorder import Recorder, Words
 from pathprobe.net.raw import require_privileges
 from pathprobe.net.routes import NoRoute, NotOneHost, Route
@@ -36,14 +36,6 @@ WORDS = Words(
     at_client=end_comments.at_client,
     at_server=end_comments.at_server,
 )
-
-NO_PRIVILEGE = (
-    "raw sockets need CAP_NET_RAW: run it with sudo (to try it without root: pathprobe demo, pathprobe lab run NAME)"
-)
-
-
-class CannotProbe(Exception):
-    """One line that says why, and what to do."""
 
 
 def run(
@@ -88,38 +80,6 @@ def run(
             raise CannotProbe(NO_PRIVILEGE) from None
         where = f"{error.filename}: " if error.filename else ""
         raise CannotProbe(f"{where}{error.strerror or error}") from None
-
-
-def check_vantage(interface: str | None, source: str | None, targets: Sequence[Target]) -> str | None:
-    """The source in its canonical form; raises CannotProbe for one that cannot be, or no such interface."""
-    known = netifaces.interfaces()
-    for name in (interface, *(target.zone for target in targets)):
-        if name is not None and name not in known:
-            raise CannotProbe(f"there is no interface {name!r} here; there are {', '.join(known)}")
-    if source is None:
-        return None
-    try:
-        address = ip_address(source)
-    except ValueError:
-        raise CannotProbe(f"{source} is not an address of this host; ip -br address shows them") from None
-    if str(address) not in _addresses():
-        raise CannotProbe(f"{source} is not an address of this host; ip -br address shows them")
-    for target in (ip_address(target.address) for target in targets):
-        if target.version != address.version:
-            raise CannotProbe(f"{source} is an IPv{address.version} address and {target} is IPv{target.version}")
-        if address.is_loopback and not target.is_loopback:
-            raise CannotProbe(f"packets from {source} do not leave this host and cannot reach {target}")
-    return str(address)
-
-
-def _addresses() -> set[str]:
-    return {
-        str(entry["addr"]).partition("%")[0]
-        for name in netifaces.interfaces()
-        for family, entries in netifaces.ifaddresses(name).items()
-        if family in (netifaces.AF_INET, netifaces.AF_INET6)
-        for entry in entries
-    }
 
 
 def recorder(path: Path) -> Recorder:

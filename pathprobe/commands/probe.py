@@ -155,12 +155,13 @@ def _run(
         fail(str(error), status.CANNOT)
     resolving = time.monotonic() - begun
     from pathprobe.commands import live
+    from pathprobe.commands.vantage import CannotProbe
 
     kept = Ticket.begin(place, redact=redact, write=options["write"])
     kept.look_at_routes(resolved, source=options["source"], interface=options["interface"])
     try:
         report = live.run(resolved, **{**options, "write": kept.evidence})
-    except live.CannotProbe as error:
+    except CannotProbe as error:
         fail(str(error), status.CANNOT)
     spent = timing.timing_of(report, resolve=resolving)
     if options["verbose"]:

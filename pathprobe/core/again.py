@@ -59,14 +59,15 @@ def retry(now: Situation) -> Iterator[Want]:
         return
     crossing, kind, port = found
     ttl, pairs = FULL_TTL, PER_LOSSY_RETRY if now.evidence.lossy else PER_RETRY
+    tries = len(now.directs) + now.question.silent_tries
     at_a_router = crossing not in (FULL_TTL, now.evidence.distance)
     if at_a_router:
         # One pair first, for the step may only have been lost; then as many as that router has answers to spare.
         asked = max(len(now.evidence.at(role, crossing)) for role in Role)
-        ttl, pairs = crossing, 1 if len(now.directs) == 1 else MOST_IN_BURST - asked
-    if len(now.directs) >= TRIES and not (pairs > 0 if at_a_router else _loss_may_explain_it(now)):
+        ttl, pairs = crossing, 1 if tries == 1 else MOST_IN_BURST - asked
+    if tries >= TRIES and not (pairs > 0 if at_a_router else _loss_may_explain_it(now)):
         return
-    if len(now.directs) < TRIES or not at_a_router:
+    if tries < TRIES or not at_a_router:
         yield now.test(FULL_TTL, fresh=True)
         if now.evidence.control_reaches_target:
             yield now.control(kind, port, FULL_TTL)

@@ -1,17 +1,19 @@
-"""What does a list of targets ask for, each pair once, and what is answered?"""
+"""What does a list of targets ask for, each pair once, and what is answered?
+
+Named tuples, as a pair is: they are made for every line of a long list, and again for every answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pathprobe.core.pairs import Pair
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import Result, State, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """One target of a list: as it was written, where it is, and what its owner calls it.
 
     ``address`` is None where the name has none; ``trouble`` then says why.
@@ -42,8 +44,7 @@ class Asked:
         return Target(given=self.given, address=self.address or self.host, port=self.port, protocol=self.kind)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What is known of one target.
 
     ``whole`` puts its result together: of very many targets most are only counted. ``alike``: others with the same

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
+from pathprobe.core.asked import Answer, Asked
 from pathprobe.core.evidence import Observation, hops_back
 from pathprobe.core.icmp import Meaning, meaning_of
 from pathprobe.core.outcomes import NotSent
@@ -45,6 +46,18 @@ _REFUSALS = {
     Meaning.NO_ROUTE: (State.UNREACHABLE, Mechanism.NO_ROUTE),
     Meaning.TIME_EXCEEDED: (State.UNREACHABLE, Mechanism.LOOP),
 }
+
+
+def answer_of_finding(asked: Asked, finding: Finding, *, settled: bool = True, compared: bool = False) -> Answer:
+    """The answer about a target that was asked and not diagnosed; see ``result_of_finding``."""
+    return Answer(
+        asked=asked,
+        state=verdict_of_finding(finding, compared=compared).state,
+        whole=lambda: result_of_finding(asked.target, finding, compared=compared),
+        alike=(finding.state, compared) if said_by_target(finding) else None,
+        rtt=finding.rtt,
+        settled=settled,
+    )
 
 
 def result_of_finding(target: Target, finding: Finding, *, compared: bool = False) -> Result:

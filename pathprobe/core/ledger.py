@@ -31,7 +31,7 @@ from pathprobe.core.outcomes import (
     Unreachable,
 )
 from pathprobe.core.packets import Echo, EchoKind, Extension, IcmpError, Packet, Quote, Tcp, TcpFlags, Udp
-from pathprobe.core.probes import Kind, Probe
+from pathprobe.core.probes import FAREWELL_WINDOW, Kind, Probe
 from pathprobe.core.register import Register
 from pathprobe.core.rewritten import unmask
 
@@ -71,9 +71,6 @@ class Farewell:
 
 
 Reading = Departure | Match | Farewell
-
-#: The window in a reset of ours; the kernel's own has 0 (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset).
-FAREWELL_WINDOW = 1
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,9 @@ FULL_TTL = 64
 #: Octets of a SYN with Linux's options, and of our echo request, by IP version: what padding is counted from.
 NATURAL_SIZE = {4: 60, 6: 80}
 
+#: The window in a reset of ours; the kernel's own has 0 (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset).
+FAREWELL_WINDOW = 1
+
 
 class Role(StrEnum):
     """Whether a probe asks about the port in question, or shows what the path does for others."""

@@ -39,7 +39,8 @@ class Question:
     ``closed_port`` is a high port of the target that most likely nothing listens on. ``marked``: a UDP
     payload has room for a token; otherwise IPv6 datagrams are told apart by their source ports alone.
     ``mtu`` is that of the interface, in octets, where the path's own is wanted too. ``flows``: on how many constant
-    flows, each with a source port of its own; None for as many as show all branches.
+    flows, each with a source port of its own; None for as many as show all branches. ``silent_tries``: how often the
+    port was asked just before, in vain: so many fewer tries tell a silence from a loss.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Question:
     marked: bool = True
     mtu: int | None = None
     flows: int | None = 1
+    silent_tries: int = 0
 
     @property
     def shares_ports(self) -> bool:

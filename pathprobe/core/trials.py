@@ -151,7 +151,11 @@ def affordable(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def steps_for(trials: Sequence[Trial]) -> list[Step]:
-    """The least to ask; controls behind what they are the controls of, for that might use up a router's answers."""
+    """The least to ask; controls behind what they are the controls of, for that might use up a router's answers.
+
+    Echoes to targets stand between steps that a router may answer: it then has twice the time for each. Linux lets a
+    thousand errors a second through in all, and 50 at once (icmp_msgs_per_sec and icmp_msgs_burst in icmp(7)).
+    """
     silent = [trial for trial in trials if trial.place.is_silent]
     steps: list[Step | None] = []
     for trial in silent:
@@ -159,8 +163,9 @@ def steps_for(trials: Sequence[Trial]) -> list[Step]:
         asked = trial.spread(_share(trial, silent)) if trial.own else ends
         steps += [trial.step(finding, Asks.GETS_THERE) for finding in asked]
     steps += [trial.step(trial.segment.first, Asks.SPARES) for trial in silent if _speaks(trial, silent, Asks.SPARES)]
-    for asks in (Asks.ALIVE, Asks.DIES_THERE):
-        steps += [trial.step(finding, asks) for trial in silent for finding in trial.segment.findings]
+    for trial in silent:
+        for finding in trial.segment.findings:
+            steps += [trial.step(finding, Asks.ALIVE), trial.step(finding, Asks.DIES_THERE)]
     for trial in silent:
         if _speaks(trial, silent, Asks.CONTROL):
             steps += [trial.step(finding, Asks.CONTROL) for finding in trial.spread(_CONTROLS)]

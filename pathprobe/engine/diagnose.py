@@ -9,7 +9,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random, SystemRandom
 
 from pathprobe.core.branches import most_flows
@@ -23,6 +23,7 @@ from pathprobe.core.session import Session
 from pathprobe.core.situation import Question
 from pathprobe.engine.asked_as import with_service
 from pathprobe.engine.notes import Asking
+from pathprobe.engine.options import Options
 from pathprobe.engine.recorder import Recorder
 from pathprobe.engine.runner import Diagnosis, JumpingNetwork, pump, pump_jumping
 from pathprobe.net.host import host_facts
@@ -49,22 +50,6 @@ _LARGEST_DATAGRAM = 0xFFFF
 _CLOSED_PORTS = range(25000, 32000)
 
 Progress = Callable[[Session, float], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to ask. ``wait`` in seconds, None for adaptive windows; ``payload`` of UDP, None for the service's own;
-    ``mtu``: also find the path's MTU. ``flows``: on so many source ports, None for as many as show all branches.
-    """
-
-    max_hops: int = 30
-    wait: float | None = None
-    interface: str | None = None
-    source: str | None = None
-    trace: bool = True
-    payload: bytes | None = None
-    mtu: bool = False
-    flows: int | None = 1
 
 
 async def diagnose(
@@ -224,4 +209,5 @@ def _question(target: Target, source: str, options: Options, rng: Random, *, mtu
         marked=options.payload is None,
         mtu=min(mtu, _LARGEST_DATAGRAM) if options.mtu else None,
         flows=options.flows,
+        silent_tries=options.silent_tries,
     )

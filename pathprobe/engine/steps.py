@@ -20,7 +20,7 @@ from pathprobe.core.packets import IcmpError, Malformed, Packet
 from pathprobe.core.probes import Flow, Kind, Probe
 from pathprobe.core.timing import WINDOW_WITHOUT_ROUND_TRIP, silence_window
 from pathprobe.core.trials import Step
-from pathprobe.engine.diagnose import Options
+from pathprobe.engine.options import Options
 from pathprobe.net import bpf
 from pathprobe.net.base import Frame
 from pathprobe.net.ports import ReservedPorts

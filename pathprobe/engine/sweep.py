@@ -78,9 +78,11 @@ def sweep(
     wait: float | None = None,
     tries: int = FEWEST_TRIES,
     queue: int = FRAMES,
+    after_look: Callable[[], None] | None = None,
 ) -> SweepSummary:
     """Ask about every pair and tell ``on_finding`` about each once, as soon as it is known; blocks until all are.
 
+    ``after_look`` is called when all is told that one look at the queue brought, and nothing may come for a while.
     A pair that occurs twice is asked once. ``wait``: the longest silence window of one try, in seconds; None for
     adaptive. ``tries``: how often a silent pair is asked in all, and more often where packets are seen to be lost.
     ``queue``: room for so many answers, 16 or a multiple of 256. A pair that has no route is NOT_SENT, and the rest
@@ -99,7 +101,7 @@ def sweep(
         outlets = opened.enter_context(closing(Outlets(table, tokens, router, interface)))
         schedule = SweepSchedule(interleaved(table, rng), Turns(pace, table), tries)
         running = _Sweep(table, tokens, schedule, Pacer(pace, time.monotonic()), ring, outlets, on_finding, wait)
-        running.run(interrupted)
+        running.run(interrupted, after_look or _nothing)
         return running.summary(time.monotonic() - started, all_read=all_read)
 
 
@@ -109,6 +111,10 @@ def _until(interrupted: Interrupted, pairs: Iterable[Pair]) -> Iterator[Pair]:
         if interrupted.is_set():
             return
         yield pair
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of a look."""
 
 
 class _Sweep:
@@ -133,15 +139,16 @@ class _Sweep:
         self._first = self._again = 0
         self._sent = self._answered = self._silent = self._not_sent = 0
 
-    def run(self, interrupted: Interrupted) -> None:
+    def run(self, interrupted: Interrupted, after_look: Callable[[], None]) -> None:
         while self._schedule.unfinished and not interrupted.is_set():
             now = time.monotonic()  # before reading: whatever came until now is read when windows are judged
             frames = self._read()
             if frames < _MOST_FRAMES:
                 self._expire(now)
+            after_look()
             if self._pacer.wait_until_batch(now, BATCH) == 0 and self._fill(now):
                 self._flush(interrupted)
-            elif frames < _MOST_FRAMES:
+            elif frames < _MOST_FRAMES and self._schedule.unfinished:
                 self._rest(now)
 
     def summary(self, duration: float, *, all_read: bool) -> SweepSummary:

@@ -11,7 +11,6 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from pathprobe.core.target_lines import (
     is_v4,
     is_v6,
     object_line,
+    plain_target,
     read_line,
     row_line,
     shown,
@@ -88,29 +88,32 @@ def read_targets(
     limit: int = MOST_PAIRS,
 ) -> TargetList:
     """All that the text asks for, each pair once, names resolved. Raises TooMany."""
-    lines: list[Line] = []
+    lines: list[Asked | Line] = []
     troubles: list[Trouble] = []
-    for number, read in _table(text, kind) if table else _lines(text, kind):
-        if isinstance(read, Line):
-            lines.append(read)
-        else:
+    for number, read in _table(text, kind) if table else _lines(text, kind, family):
+        if isinstance(read, BadLine):
             troubles.append(Trouble(number=number, what=str(read)))
-    wanted = sum(line.size for line in lines)
+        else:
+            lines.append(read)
+    wanted = sum(line.size if isinstance(line, Line) else 1 for line in lines)
     if wanted > limit:
         raise TooMany(f"the list means {wanted:,} targets, more than {limit:,}: narrow it, or allow them with --limit")
-    found = _resolved({line.host for line in lines if line.host is not None}, family)
-    asked: dict[str, Asked] = {}
+    found = _resolved({line.host for line in lines if isinstance(line, Line) and line.host is not None}, family)
+    asked: dict[tuple[Kind, str, int], Asked] = {}
     for line in lines:
-        for one in _asked(line, found):
-            asked.setdefault(one.key, one)
+        for one in _asked(line, found) if isinstance(line, Line) else (line,):
+            asked.setdefault((one.kind, one.address or one.host, one.port), one)
     return TargetList(asked=tuple(asked.values()), troubles=tuple(troubles), duplicates=wanted - len(asked))
 
 
-_Read = Iterator[tuple[int, Line | BadLine]]
+_Read = Iterator[tuple[int, Asked | Line | BadLine]]
 
 
-def _lines(text: str, kind: Kind) -> _Read:
+def _lines(text: str, kind: Kind, family: int | None) -> _Read:
     for number, raw in enumerate(text.split("\n"), 1):
+        if family != _V6 and (plain := plain_target(raw, kind)):
+            yield number, plain
+            continue
         try:
             line = _object(raw, kind) if raw.lstrip().startswith("{") else read_line(raw, kind)
         except BadLine as trouble:
@@ -163,6 +166,8 @@ def _resolved(hosts: Iterable[str], family: int | None) -> _Found:
         else:
             names.append(host)
     if names:
+        from concurrent.futures import ThreadPoolExecutor  # most lists have none
+
         with ThreadPoolExecutor(min(_LOOKUPS, len(names))) as lookups:
             found.update(zip(names, lookups.map(lambda name: _look_up(name, family), names), strict=True))
     return found

@@ -10,7 +10,8 @@ import asyncio
 from dataclasses import dataclass
 
 from pathprobe.core.report import Hop, Result, Target, Verdict
-from pathprobe.engine.diagnose import Options, diagnose, simulate
+from pathprobe.engine.diagnose import diagnose, simulate
+from pathprobe.engine.options import Options
 from pathprobe.engine.recorder import Recorder
 from pathprobe.lab.network import Lab
 from pathprobe.net.graph import Graph

@@ -21,9 +21,8 @@ import struct
 import zlib
 from collections.abc import Mapping
 
-from pathprobe.core.ledger import FAREWELL_WINDOW
 from pathprobe.core.packets import Protocol
-from pathprobe.core.probes import FULL_TTL, Flow, Kind, Probe
+from pathprobe.core.probes import FAREWELL_WINDOW, FULL_TTL, Flow, Kind, Probe
 from pathprobe.wire.headers import IPV4_SIZE, IPV6_SIZE, TCP_SIZE, datagram, echo, reset, syn, udp
 from pathprobe.wire.payloads import Payload, payload_for
 

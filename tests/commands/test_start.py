@@ -21,6 +21,14 @@ def test_the_overview_of_commands_loads_neither_scapy_nor_asyncio() -> None:
     assert loaded.isdisjoint({"scapy", "asyncio", "jinja2", "pathprobe.core.report"})
 
 
+def test_a_first_look_at_many_loads_nothing_that_only_a_second_one_needs() -> None:
+    loaded = loaded_after("import pathprobe.commands.batch\nimport pathprobe.commands.batch_run")
+    assert "pathprobe.engine.sweep" in loaded
+    assert loaded.isdisjoint(
+        {"asyncio", "scapy", "tabulate", "concurrent.futures", "pathprobe.engine.diagnose", "pathprobe.output.json"}
+    )
+
+
 @pytest.mark.parametrize("renderer", ["table", "json"])
 def test_a_live_run_loads_nothing_that_only_captures_and_tickets_need(renderer: str) -> None:
     loaded = loaded_after(f"import pathprobe.commands.live\nimport pathprobe.output.{renderer}")

@@ -19,6 +19,7 @@ from pathprobe.core.pauses import LONGEST_PATIENCE
 from pathprobe.core.probes import FULL_TTL, Kind, Probe, Role
 from pathprobe.core.report import Mechanism, Result, State, Where
 from pathprobe.core.session import MOST_PROBES
+from pathprobe.core.timing import SHORTEST_WINDOW
 from pathprobe.lab.ask import ask_simulated
 from pathprobe.lab.catalogue import load, names
 from tests.core.conversation import Limited, NearTheEnd, Network, Talk, is_echo, is_test, road, talk
@@ -365,6 +366,22 @@ def test_a_silent_port_is_asked_five_times_at_the_break_against_five_controls() 
     assert Counter((probe.role, probe.ttl) for probe in held.probes)[Role.TEST, 3] == 5
     assert Counter((probe.role, probe.ttl) for probe in held.probes)[Role.CONTROL, 3] == 5
     assert [probe.ttl for probe in held.of(Role.TEST)].count(FULL_TTL) == 3
+
+
+def test_a_port_that_was_silent_just_before_is_believed_a_window_sooner() -> None:
+    """What a sweep asked in vain need not be asked again: at the break it is still five against five."""
+    usual, again = conversation("dropped at 3"), talk(NETWORKS["dropped at 3"], silent_tries=3)
+    counts = Counter((probe.role, probe.ttl) for probe in again.probes)
+    assert (counts[Role.TEST, 3], counts[Role.CONTROL, 3], counts[Role.TEST, FULL_TTL]) == (5, 5, 1)
+    assert again.ended <= usual.ended - SHORTEST_WINDOW
+    assert again.verdict.location == usual.verdict.location
+    assert again.verdict.confidence > 0.95
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("dropped")])
+def test_having_been_silent_just_before_changes_no_verdict(name: str) -> None:
+    usual, again = conversation(name).verdict, talk(NETWORKS[name], silent_tries=3).verdict
+    assert (again.state, again.mechanism, again.location) == (usual.state, usual.mechanism, usual.location)
 
 
 def test_at_the_edge_of_the_target_the_retries_have_a_full_ttl() -> None:

@@ -191,6 +191,14 @@ def test_no_router_is_asked_more_than_a_burst() -> None:
     assert sum(step.asks is Asks.CONTROL for step in steps) <= MOST_IN_A_BURST
 
 
+def test_steps_that_a_router_may_answer_do_not_follow_each_other() -> None:
+    """Two segments with a rule elsewhere make the first bad hop answer for nearly all: not all at once."""
+    trials = [trial(segment(*range(1, 51), network=network), bad=2) for network in ("10.0.1", "10.0.2")]
+    asks = [step.asks for step in steps_for(trials) if step.asks in (Asks.ALIVE, Asks.DIES_THERE)]
+    pairs = sum(len(one.segment.findings) for one in trials)
+    assert asks == [Asks.ALIVE, Asks.DIES_THERE] * pairs
+
+
 def test_what_the_last_good_hop_itself_answers_does_not_get_past_it() -> None:
     one = trial(segment(1, 2, 3), bad=3)
     outcomes = played([one], lambda _: 3)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pathprobe.core.target_lines import BadLine, Line, columns_of, line_of, object_line, read_line, row_line
+from pathprobe.core.target_lines import BadLine, Line, columns_of, object_line, plain_target, read_line, row_line
 
 
 def told(text: str) -> str:
@@ -159,10 +159,44 @@ def test_an_object_has_numbers_lists_and_keys_in_any_case() -> None:
     assert (line.host, line.ports, line.kind) == ("10.0.0.5", (range(22, 23), range(80, 82)), "udp")
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:1", "10.0.0.5:65535", "255.255.255.255:80", "192.168.100.249:08080"])
+def agrees(text: str) -> bool:
+    """Whether a plain line says what it says when it is read with care; a line that is not plain says nothing."""
+    plain = plain_target(text)
+    if plain is None:
+        return True
+    line = read_line(text)
+    assert line is not None
+    told = (line.text, line.host, [*line.numbers()], line.kind, line.service)
+    return told == (plain.given, plain.address, [plain.port], plain.kind, plain.service)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.0.0.0:1", "10.0.0.5:65535", "255.255.255.255:80", "10.0.0.5:80:web", "10.0.0.5:80:my-db_1.x \t\r"]
+)
 def test_the_short_way_through_says_what_the_long_way_says(text: str) -> None:
-    address, _, port = text.partition(":")
-    assert read_line(text) == line_of(address, port, None, None, text=text)
+    assert plain_target(text) is not None
+    assert agrees(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.5:080",
+        "10.0.0.5:0",
+        "10.0.0.5:65536",
+        "256.0.0.1:80",
+        "10.0.0.5:80:a/udp",
+        "10.0.0.5:80 # x",
+        " 10.0.0.5:1",
+    ],
+)
+def test_what_is_not_plain_is_read_with_care(text: str) -> None:
+    assert plain_target(text) is None
+
+
+@given(st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}:[0-9]{1,6}(:[a-c#/ .]{0,4})?\s?", fullmatch=True))
+def test_no_line_means_another_thing_on_the_short_way(text: str) -> None:
+    assert agrees(text)
 
 
 @pytest.mark.parametrize("text", ["256.0.0.1:80", "01.2.3.4:80", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3:80"])

@@ -14,6 +14,7 @@ from pathprobe.core.pairs import Finding, Pair, PairState
 from pathprobe.core.probes import Kind
 from pathprobe.engine.sweep import SweepSummary, sweep
 from pathprobe.lab import netns
+from pathprobe.net.ring import Ring
 from tests.engine.wide_network import CLIENT, CLOSED, FAR, OPEN, rules, shaped, wide_network
 
 pytestmark = pytest.mark.lab
@@ -137,6 +138,40 @@ def test_targets_that_answer_over_and_over_change_nothing() -> None:
     with rules(CLIENT, "tcp flags rst drop", hook="output"), rules(FAR, "tcp dport 81 drop"):
         findings, _ = ask(pairs(64, OPEN, 81), wait=0.5)
     assert states(findings) == {(OPEN, PairState.OPEN): 64, (81, PairState.SILENT): 64}
+
+
+def test_what_one_look_brought_is_told_before_the_next() -> None:
+    """Who prints findings does so in between: a rest may be long, and nothing waits for its end."""
+    findings: list[Finding] = []
+    told: list[int] = []
+    with netns.inside(CLIENT):
+        sweep(
+            pairs(64, OPEN, CLOSED),
+            Pace(),
+            on_finding=findings.append,
+            interrupted=threading.Event(),
+            after_look=lambda: told.append(len(findings)),
+        )
+    assert told == sorted(told)
+    assert told[-1] == len(findings) == 128
+    assert len(set(told)) > 2
+
+
+def test_nobody_waits_any_more_when_all_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings: list[Finding] = []
+    known_at_rests: list[int] = []
+    wait = Ring.wait
+
+    def watched(self: Ring, seconds: float) -> None:
+        known_at_rests.append(len(findings))
+        wait(self, seconds)
+
+    monkeypatch.setattr(Ring, "wait", watched)
+    with rules(FAR, "tcp dport 81 drop"), netns.inside(CLIENT):
+        sweep(pairs(4, OPEN, 81), Pace(), on_finding=findings.append, interrupted=threading.Event())
+    assert len(findings) == 8
+    assert known_at_rests
+    assert max(known_at_rests) < 8
 
 
 def test_an_interruption_ends_it_and_what_was_known_was_told() -> None:

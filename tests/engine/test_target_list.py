@@ -44,6 +44,18 @@ def test_a_pair_that_is_named_twice_is_asked_once() -> None:
     assert targets.asked[0].given == "web1:80"
 
 
+def test_plain_lines_stay_in_their_place_among_others() -> None:
+    targets = read_targets("web1:1\n10.0.0.5:2\n10.0.0.6:3 # x\n10.0.0.5:2:again\n10.0.0.5:4\n")
+    assert given_names(targets) == ["web1:1", "10.0.0.5:2", "10.0.0.6:3", "10.0.0.5:4"]
+    assert (targets.duplicates, targets.asked[1].service) == (1, None)
+
+
+def test_a_plain_line_has_no_address_where_only_ipv6_is_wanted() -> None:
+    (one,) = read_targets("10.0.0.5:80\n", family=6).asked
+    assert one.address is None
+    assert one.trouble
+
+
 def test_a_bad_line_has_its_number_and_the_rest_goes_on() -> None:
     targets = read_targets('10.0.0.5:80\n10.0.0.5:x\n{"ip": 1\n10.0.0.6:80\n')
     assert [trouble.number for trouble in targets.troubles] == [2, 3]

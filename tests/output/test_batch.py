@@ -11,7 +11,8 @@ from pathprobe.core.first_pass import result_of_finding, unresolved
 from pathprobe.core.pairs import Finding, PairState
 from pathprobe.core.probes import Kind
 from pathprobe.core.report import State, Target
-from pathprobe.output.batch_rows import CSV_COLUMNS, Row, Rows, csv_head, csv_row, entry_of, key_of_entry, row_of_entry
+from pathprobe.output.batch_entries import CSV_COLUMNS, csv_head, csv_row, entry_of, key_of_entry, row_of_entry
+from pathprobe.output.batch_rows import Row, Rows
 from pathprobe.output.progress import bar
 from pathprobe.output.summary_table import Summary
 
@@ -96,6 +97,18 @@ def test_the_table_has_the_worst_first_and_what_is_alike_once() -> None:
     assert [line.split()[0] for line in lines[1:3]] == ["filtered", "closed"]
     assert lines[1].endswith("10.0.0.0:80, 10.0.0.1:80, 10.0.0.2:80 and 2 more")
     assert lines[-1] == "7 targets: 5 filtered, 1 closed, 1 open"
+
+
+def test_the_tables_columns_are_as_wide_as_their_widest_cell() -> None:
+    summary = Summary()
+    for number in range(12):
+        summary.add(row(State.CLOSED, number, "refuses"))
+    summary.add(row(State.OPEN_FILTERED, 5, "nobody answers"))
+    assert summary.render().splitlines()[:3] == [
+        "state            targets  why             which",
+        "open|filtered          1  nobody answers  10.0.0.5:80",
+        "closed                12  refuses         10.0.0.0:80, 10.0.0.1:80, 10.0.0.2:80 and 9 more",
+    ]
 
 
 def test_what_is_not_shown_is_counted_all_the_same() -> None:
