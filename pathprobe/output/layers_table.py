@@ -65,4 +65,4 @@ def _row(layer: Layer, *, colour: bool, told: bool) -> Iterator[str]:
 
 def _seen(evidence: Evidence) -> str:
     place = ", ".join(filter(None, (evidence.source, evidence.ref)))
-    return f"{place}: {evidence.text}" if evidence.text else place
+    return f"{place}: {evidence.text}".rstrip() if evidence.text else place

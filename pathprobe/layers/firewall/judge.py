@@ -168,7 +168,7 @@ def _blocked(case: Case, kept_by: Owners) -> Finding:
     explained = owners.explain(told.outcome, kept_by, _asked(case), is_answer=told.of_answer)
     fate = f"{words.fate(told.outcome)}{_on_the_way_out(told)}"
     if explained.owner in _CONFIGURED:
-        sentence, why = f"{explained.sentence.rstrip('.')}: {fate}", explained.note
+        sentence, why = f"{explained.sentence.rstrip('.')}; {fate}", explained.note
     else:
         sentence, why = fate, " ".join(filter(None, (explained.sentence, explained.note)))
     return Finding(

@@ -71,8 +71,17 @@ def fate(outcome: Outcome) -> str:
     if outcome.fate is Fate.LOST:
         return f"sent where nobody takes it: {outcome.detail}"
     verb = _VERBS[outcome.fate]
-    answer = f" with {outcome.detail}" if outcome.fate is Fate.REJECTED and outcome.detail else ""
-    return f"{verb} by {rule(outcome.decided)}{answer}" if outcome.decided else f"{verb}: no rule is against it"
+    if outcome.decided is None:
+        return f"{verb}: no rule is against it"
+    return f"{verb} by {rule(outcome.decided)}{_answer(outcome)}"
+
+
+def _answer(outcome: Outcome) -> str:
+    """With what it is rejected, where the rule does not say so itself."""
+    if outcome.fate is not Fate.REJECTED or outcome.decided is None or outcome.decided.rule is None:
+        return ""
+    said = outcome.detail in outcome.decided.rule.text or "--reject-with" in outcome.decided.rule.text
+    return "" if said or not outcome.detail else f", with {outcome.detail}"
 
 
 def doubt(one: Doubt) -> str:
