@@ -4,6 +4,7 @@ A question goes down, an answer comes up:
 
     commands   the command line: parse, call, render, exit
     engine     the pump between a session and a network; recorder, offline analysis
+    layers     what this machine says of itself: sockets, packet filters, kernel, SELinux
     output     words, tables, JSON, Markdown and HTML
     net        ways to reach a network: raw sockets, a simulated one
     wire       octets <-> facts: craft, dissect, capture files; the only home of scapy
