@@ -7,7 +7,6 @@ rules send on to a container needs no socket here, and a socket on one address i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pathprobe.core.layers import Evidence, Layer
@@ -18,7 +17,7 @@ from pathprobe.layers.firewall import read as rules
 from pathprobe.layers.firewall.cases import IpAddress, questions
 from pathprobe.layers.firewall.journey import Question
 from pathprobe.layers.firewall.judge import Case
-from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
+from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, processes_of
 from pathprobe.layers.listening.placing import meets
 from pathprobe.layers.mandatory_access import judge as access
 from pathprobe.layers.mandatory_access.read import read as read_access
@@ -44,10 +43,11 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
     reading = rules.read(system)
     found = firewall.cases(reading.ruleset, here, _packets(asked, here, sockets))
     handed_on = firewall.forwarded_to(found)
+    behind = _behind(system, found, asked.protocol)
     version = asked.source.version if asked.source else asked.version
     return (
-        _listening(sockets, asked, handed_on, version),
-        _firewall(system, asked, reading, found),
+        _listening(sockets, asked, handed_on, behind, version),
+        _firewall(system, asked, here, reading, found),
         kernel.judge(
             kernel.read(system),
             asked.port,
@@ -55,7 +55,7 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
             version=version,
             sockets=sockets,
             forwarded=handed_on is not None,
-            lands_on=_lands_on(found),
+            lands_on=landing[0] if (landing := firewall.landing(found)) else None,
             arrival=_arrival(found, asked),
             route_back=_route_back(here, asked.source),
         ),
@@ -77,21 +77,36 @@ def _takes(socket: Socket, question: Question) -> bool:
     return meets(socket, str(make(question.destination)), question.version) is not False
 
 
-def _listening(sockets: Sockets, asked: PortQuestion, handed_on: str | None, version: int | None) -> Layer:
-    row = listening.judge(sockets, expected=asked.expected, forwarded_to=handed_on, version=version)
-    return replace(row, is_absent=not sockets.serving and handed_on is None)
+def _behind(system: System, found: tuple[Case, ...], protocol: str) -> tuple[Elsewhere, ...] | None:
+    """What serves the port where the rules send the packet on to, if that is on this machine."""
+    sent_on = firewall.landing(found)
+    return None if sent_on is None else listening.read_behind(system, sent_on[0], sent_on[1], protocol)
 
 
-def _firewall(system: System, asked: PortQuestion, reading: rules.Reading, found: tuple[Case, ...]) -> Layer:
+def _listening(
+    sockets: Sockets,
+    asked: PortQuestion,
+    handed_on: str | None,
+    behind: tuple[Elsewhere, ...] | None,
+    version: int | None,
+) -> Layer:
+    row = listening.judge(sockets, expected=asked.expected, forwarded_to=handed_on, behind=behind, version=version)
+    absent = not sockets.serving if handed_on is None else behind == ()
+    return replace(row, is_absent=absent)
+
+
+def _firewall(
+    system: System, asked: PortQuestion, here: Network, reading: rules.Reading, found: tuple[Case, ...]
+) -> Layer:
     kept_by = owners.read(system, reading.ruleset)
-    row = firewall.judge(found, kept_by, port=asked.port, protocol=asked.protocol, unseen=reading.unseen)
-    notes = tuple(Evidence(source="not seen", text=note) for note in reading.notes)
+    unseen = (*reading.unseen, *here.unseen)
+    row = firewall.judge(found, kept_by, port=asked.port, protocol=asked.protocol, unseen=unseen)
+    notes = tuple(Evidence(source="not seen", text=note) for note in (*reading.notes, *_not_followed(here)))
     return replace(row, evidence=(*row.evidence, *notes))
 
 
-def _lands_on(found: Iterable[Case]) -> str | None:
-    rewritten = [one.address for case in found for one in case.ruled.outcome.redirections if one.address]
-    return rewritten[-1] if rewritten else None
+def _not_followed(here: Network) -> list[str]:
+    return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
 
 
 def _arrival(found: tuple[Case, ...], asked: PortQuestion) -> str | None:

@@ -129,6 +129,32 @@ def test_case_3_a_stray_drop_in_docker_user_is_named_with_its_handle_and_each_fi
         told(str(PORT), "-4", expected=status.OK)
 
 
+@pytest.mark.lab
+@pytest.mark.usefixtures("docker")
+def test_who_serves_a_published_port_in_its_container_is_told() -> None:
+    row_of_sockets = row(told(str(PORT), "-4", expected=status.OK), "listening")
+    assert "handed on to 10.78.0.2:80 before any socket is asked; there" in row_of_sockets["summary"]
+    assert "listens on 0.0.0.0:80" in row_of_sockets["summary"]
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("lab_host")
+@pytest.mark.parametrize(
+    ("listens_on", "words", "expected"),
+    [
+        (None, "handed on to 10.78.0.2:80, where nothing listens", status.CLOSED),
+        ("127.0.0.1", "handed on to 10.78.0.2:80, where only 127.0.0.1:80 is listened on, by", status.BLOCKED),
+    ],
+)
+def test_a_container_that_does_not_serve_its_published_port_is_the_cause(
+    listens_on: str | None, words: str, expected: int
+) -> None:
+    with two_hosts(), docker_host(listens_on):
+        row_of_sockets = row(told(str(PORT), "-4", expected=expected), "listening")
+    assert row_of_sockets["status"] == "fail"
+    assert words in row_of_sockets["summary"]
+
+
 # --- What is not one of them
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from pathprobe.lab import netns
-from tests.layers.two_hosts import SERVER, carried, listening, run_on_server
+from tests.layers.two_hosts import SERVER, carried, run_on_server
 
 # What Docker 28 writes for one container on its default bridge.
 DOCKERS = """
@@ -42,17 +44,29 @@ CONTAINER = "owners-container"
 
 
 @contextmanager
-def docker_host() -> Iterator[None]:
-    """Within ``two_hosts``; something listens in the container."""
+def docker_host(listens_on: str | None = "0.0.0.0") -> Iterator[None]:
+    """Within ``two_hosts``; a process is in the container, and something listens there on this address."""
     netns.add(CONTAINER)
     try:
         run_on_server(DOCKERS.format(container=CONTAINER))
-        lines = ["address add 10.78.0.2/24 dev eth0", "link set eth0 up", "route add default via 10.78.0.1"]
+        lines = [
+            "link set lo up",
+            "address add 10.78.0.2/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 10.78.0.1",
+        ]
         netns.run_ip(CONTAINER, 4, lines)
         carried(CONTAINER, "eth0")
         carried(SERVER, "docker0")
-        with listening(CONTAINER, 80):
-            yield
+        with netns.inside(CONTAINER):
+            # What is in a namespace shows by way of its processes.
+            inmate = subprocess.Popen(["sleep", "infinity"])
+            listener = socket.create_server((listens_on, 80)) if listens_on else nullcontext()
+        with inmate, listener:
+            try:
+                yield
+            finally:
+                inmate.kill()
     finally:
         netns.end_processes(CONTAINER)
         netns.delete(CONTAINER)

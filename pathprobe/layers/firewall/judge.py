@@ -58,12 +58,21 @@ def cases(ruleset: Ruleset, network: Network, questions: Iterable[Question]) -> 
 
 def forwarded_to(found: Iterable[Case]) -> str | None:
     """``172.17.0.2:80``: where the rules send the packet on to; None where it is for this machine's own sockets."""
+    landed = landing(found)
+    if landed is None:
+        return None
+    address, port = landed
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def landing(found: Iterable[Case]) -> tuple[str, int] | None:
+    """Address and port to which the rules rewrite the destination, of the first packet of which they do so."""
     for case in found:
+        address, port = None, case.question.port
         for redirection in case.ruled.outcome.redirections:
-            if redirection.address is not None:
-                port = redirection.port or case.question.port
-                host = f"[{redirection.address}]" if ":" in redirection.address else redirection.address
-                return f"{host}:{port}"
+            address, port = redirection.address or address, redirection.port or port
+        if address is not None:
+            return address, port
     return None
 
 

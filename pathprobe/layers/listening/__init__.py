@@ -5,6 +5,6 @@
 
 from pathprobe.layers.listening.facts import Sockets
 from pathprobe.layers.listening.judge import judge
-from pathprobe.layers.listening.reader import read
+from pathprobe.layers.listening.reader import read, read_behind
 
-__all__ = ["Sockets", "judge", "read"]
+__all__ = ["Sockets", "judge", "read", "read_behind"]

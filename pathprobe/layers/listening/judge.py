@@ -6,14 +6,20 @@ anything serve the port; on which addresses; is it who should; is it alive; has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 from pathprobe.layers.findings import Finding, layer
 from pathprobe.layers.listening import holders, nothing, placing, queues
-from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
-from pathprobe.layers.listening.wording import endpoints, holder
+from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, processes_of
+from pathprobe.layers.listening.wording import endpoints, holder, verb
+
+_NOTHING_BEHIND = "What the rules send on is answered there as on any machine: by a reset where nothing listens."
+_LOOPBACK_BEHIND = "A container has a loopback of its own; what comes from outside the container never arrives there."
+_BEHIND_FIX = (
+    "# let the program in the container listen on 0.0.0.0 and this port, or publish the port that it listens on",
+)
 
 
 def judge(
@@ -21,17 +27,19 @@ def judge(
     *,
     expected: str | None = None,
     forwarded_to: str | None = None,
+    behind: Sequence[Elsewhere] | None = None,
     address: str | None = None,
     version: int | None = None,
 ) -> Layer:
     """The row of layer 1.
 
     ``expected``: the program (or unit, or container) that should serve the port. ``forwarded_to``: "172.17.0.2:80",
-    where the firewall's rules send the packet on before a socket is looked for. ``address``: the address of this
+    where the firewall's rules send the packet on before a socket is looked for; ``behind``: what serves it there, None
+    where that could not be looked at. ``address``: the address of this
     machine that clients use; ``version``: 4 or 6, the family that they use. None: any.
     """
     if forwarded_to is not None:
-        found = [_handed_on(facts, forwarded_to)]
+        found = [_handed_on(facts, forwarded_to, behind)]
     elif facts.serving:
         used = _used(facts, address, version)
         found = [
@@ -52,12 +60,30 @@ def _used(facts: Sockets, address: str | None, version: int | None) -> Sockets:
     return replace(facts, sockets=met or facts.serving)
 
 
-def _handed_on(facts: Sockets, forwarded_to: str) -> Finding:
+def _handed_on(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhere] | None) -> Finding:
+    if behind is not None and all(one.socket.is_loopback for one in behind):
+        return _unserved_behind(facts, forwarded_to, behind)
     told = f"{facts.protocol.upper()} port {facts.port} is handed on to {forwarded_to} before any socket is asked"
     if facts.serving:
         who = holder(facts.serving, sees_all=facts.sees_all)
         told += f", so that {who} on {endpoints(facts.serving)} gets only what comes from this machine itself"
+    if behind:
+        sockets = [one.socket for one in behind]
+        told += f"; there {holder(sockets, sees_all=facts.sees_all)} {verb(sockets)} {endpoints(sockets)}"
+        return Finding(status=Status.PASS, sentence=told, evidence=(*_seen(facts), *(one.seen for one in sockets)))
     return Finding(status=Status.PASS, sentence=told, evidence=tuple(_seen(facts)))
+
+
+def _unserved_behind(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhere]) -> Finding:
+    """The usual faults of a published port: the program in the container is not there, or listens for itself alone."""
+    told = f"{facts.protocol.upper()} port {facts.port} is handed on to {forwarded_to}, where "
+    sockets = [one.socket for one in behind]
+    if not sockets:
+        told += "nothing listens"
+        return Finding(status=Status.FAIL, sentence=told, why=_NOTHING_BEHIND, fix=_BEHIND_FIX)
+    told += f"only {endpoints(sockets)} is listened on, by {holder(sockets, sees_all=facts.sees_all)}"
+    seen = tuple(one.seen for one in sockets)
+    return Finding(status=Status.FAIL, sentence=told, evidence=seen, why=_LOOPBACK_BEHIND, fix=_BEHIND_FIX)
 
 
 def _seen(facts: Sockets) -> Iterable[Evidence]:

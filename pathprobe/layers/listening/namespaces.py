@@ -26,23 +26,28 @@ _ROOT, _MOUNTED = 3, 4
 def read(system: System, port: int, protocol: str) -> tuple[tuple[Elsewhere, ...], tuple[str, ...]]:
     """What serves the port elsewhere, and in words what could not be looked at."""
     own = system.link("/proc/self/ns/net")
-    members, hidden = _members(system)
-    mounts = system.read(MOUNTS)
-    names = parse_mounts("" if isinstance(mounts, Unread) else mounts)
+    inhabited, hidden = members(system)
+    paths = names(system)
     found: list[Elsewhere] = []
-    for namespace in sorted(members.keys() - {own}):
-        path = names.get(namespace)
-        sockets = _serving(system, members[namespace], port, protocol)
-        found += [Elsewhere(socket=socket, namespace=_name(path), path=path) for socket in sockets]
-    for namespace in sorted(names.keys() - members.keys() - {own}):
-        found += _in_empty(system, names[namespace], port, protocol)
+    for namespace in sorted(inhabited.keys() - {own}):
+        path = paths.get(namespace)
+        sockets = serving(system, inhabited[namespace], port, protocol)
+        found += [Elsewhere(socket=socket, namespace=name(path), path=path) for socket in sockets]
+    for namespace in sorted(paths.keys() - inhabited.keys() - {own}):
+        found += _in_empty(system, paths[namespace], port, protocol)
     unseen = (f"the network namespaces of {hidden} processes of other users",) if hidden else ()
     return tuple(found), unseen
 
 
-def _members(system: System) -> tuple[Mapping[str, list[int]], int]:
+def names(system: System) -> Mapping[str, str]:
+    """Namespace -> the file that stands for it."""
+    mounts = system.read(MOUNTS)
+    return parse_mounts("" if isinstance(mounts, Unread) else mounts)
+
+
+def members(system: System) -> tuple[Mapping[str, list[int]], int]:
     """Namespace -> its processes, and of how many processes that could not be seen."""
-    members: dict[str, list[int]] = {}
+    found: dict[str, list[int]] = {}
     hidden = 0
     entries = system.names("/proc")
     for entry in () if isinstance(entries, Unread) else entries:
@@ -51,8 +56,8 @@ def _members(system: System) -> tuple[Mapping[str, list[int]], int]:
             if isinstance(namespace, Unread):
                 hidden += not namespace.is_missing
             else:
-                members.setdefault(namespace, []).append(int(entry))
-    return members, hidden
+                found.setdefault(namespace, []).append(int(entry))
+    return found, hidden
 
 
 def parse_mounts(text: str) -> Mapping[str, str]:
@@ -67,11 +72,11 @@ def parse_mounts(text: str) -> Mapping[str, str]:
     return found
 
 
-def _name(path: str | None) -> str | None:
+def name(path: str | None) -> str | None:
     return PurePosixPath(path).name if path else None
 
 
-def _serving(system: System, members: Sequence[int], port: int, protocol: str) -> list[Socket]:
+def serving(system: System, members: Sequence[int], port: int, protocol: str) -> list[Socket]:
     """In the namespace of these processes."""
     return next((found for pid in members if (found := _listed(system, pid, port, protocol)) is not None), [])
 
@@ -91,16 +96,16 @@ def _listed(system: System, pid: int, port: int, protocol: str) -> list[Socket] 
 
 
 def _in_empty(system: System, path: str, port: int, protocol: str) -> Iterator[Elsewhere]:
-    name = PurePosixPath(path).name
+    called = PurePosixPath(path).name
     if str(PurePosixPath(path).parent) not in _NAMED_BY_IP:
         return
     for version in (4, 6):
-        command = ("ss", "-N", name, *ss_options(version, f"sport = :{port}"))
+        command = ("ss", "-N", called, *ss_options(version, f"sport = :{port}"))
         said = system.run(*command)
         if isinstance(said, Said) and said.worked:
             for socket in ss.parse(said.out, version=version, source=" ".join(command)):
                 if socket.serves and socket.protocol == protocol:
-                    yield Elsewhere(socket=socket, namespace=name, path=path)
+                    yield Elsewhere(socket=socket, namespace=called, path=path)
 
 
 def ss_options(version: int, selection: str = "", *, all_states: bool = False) -> tuple[str, ...]:

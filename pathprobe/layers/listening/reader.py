@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pathprobe.layers.counters import NETSTAT, tcp_extensions
-from pathprobe.layers.listening import addresses, namespaces, proc_net, ss, systemd
+from pathprobe.layers.listening import addresses, behind, namespaces, proc_net, ss, systemd
 from pathprobe.layers.listening.cgroup import Container, Home, belongs
 from pathprobe.layers.listening.containers import named
 from pathprobe.layers.listening.descriptors import Descriptors
-from pathprobe.layers.listening.facts import Activation, HostAddress, Process, Socket, Sockets
+from pathprobe.layers.listening.facts import Activation, Elsewhere, HostAddress, Process, Socket, Sockets
 from pathprobe.layers.listening.holders import is_called
 from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
 from pathprobe.layers.system import Said, System, ThisMachine, Unread
@@ -33,9 +33,21 @@ def read(
     ``expected``: a program whose sockets on other ports are looked for too, should nothing serve this one.
     ``processes``: where processes are asked for; by default the live ones of a live machine, none of a recorded one.
     """
+    return _reading(system, processes).sockets(port, protocol, expected)
+
+
+def read_behind(
+    system: System, address: str, port: int, protocol: str, *, processes: Processes | None = None
+) -> tuple[Elsewhere, ...] | None:
+    """What serves ``port`` in the network namespace that has ``address``, and who holds it; None: none is known to."""
+    found = behind.read(system, address, port, protocol)
+    reading = _reading(system, processes)
+    return None if found is None else tuple(map(reading.with_holder, found))
+
+
+def _reading(system: System, processes: Processes | None) -> _Reading:
     asking = processes or (ThisMachinesProcesses() if isinstance(system, ThisMachine) else RecordedProcesses())
-    reading = _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
-    return reading.sockets(port, protocol, expected)
+    return _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +94,14 @@ class _Reading:
         return replace(
             facts,
             sockets=tuple(one for one in others if one.protocol == facts.protocol),
-            elsewhere=tuple(replace(one, socket=self._with_processes(one.socket)) for one in elsewhere),
+            elsewhere=tuple(map(self.with_holder, elsewhere)),
             kin=kin,
             failed=systemd.read_failed(self.system),
             unseen=(*facts.unseen, *unseen),
         )
+
+    def with_holder(self, found: Elsewhere) -> Elsewhere:
+        return replace(found, socket=self._with_processes(found.socket))
 
     def _on(self, port: int, *, all_states: bool = False) -> tuple[tuple[Socket, ...], tuple[str, ...]]:
         sockets, unseen = self._listed(port, all_states=all_states)
