@@ -10,12 +10,12 @@ import ipaddress
 from dataclasses import dataclass, replace
 
 from pathprobe.core.layers import Evidence, Layer
-from pathprobe.layers import kernel, listening, network
+from pathprobe.layers import kernel, listening, network_reading
 from pathprobe.layers.firewall import judge as firewall
 from pathprobe.layers.firewall import owners
 from pathprobe.layers.firewall import read as rules
 from pathprobe.layers.firewall.cases import IpAddress, questions
-from pathprobe.layers.firewall.journey import Question
+from pathprobe.layers.firewall.evaluation.journey import Question
 from pathprobe.layers.firewall.judge import Case
 from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, processes_of
 from pathprobe.layers.listening.placing import meets
@@ -39,7 +39,7 @@ class PortQuestion:
 def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...]:
     """The rows of layers 1 to 3; ``now`` in seconds since 1970."""
     sockets = listening.read(system, asked.port, asked.protocol, expected=asked.expected)
-    here = network.read(system)
+    here = network_reading.read(system)
     reading = rules.read(system)
     found = firewall.cases(reading.ruleset, here, _packets(asked, here, sockets))
     handed_on = firewall.forwarded_to(found)

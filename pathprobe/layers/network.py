@@ -1,20 +1,20 @@
-"""Which addresses, interfaces and routes does this machine have: what is for it, and where would it send the rest?
+"""Which addresses, interfaces and routes does a machine have: what is for it, and where would it send the rest?
 
-Read from ip(8), whose words for the kernel's tables are kept.
+Pure; the words for the kernel's tables are those of ip(8).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pathprobe.layers.system import System, Unread
-
 #: Tables that the kernel asks in this order where nobody has made rules of their own (ip-rule(8)).
-_LOCAL, _MAIN, _DEFAULT = "local", "main", "default"
+TABLES = ("local", "main", "default")
+
+#: Where routes are that name no table.
+MAIN = "main"
 
 _LOOPBACK = "LOOPBACK"
 
@@ -32,9 +32,6 @@ _TYPES = {
 
 #: RFC 5771, RFC 4291 section 2.7.
 _MULTICAST = {4: range(0xE0000000, 0xF0000000), 6: range(0xFF << 120, 1 << 128)}
-
-#: Keys of a rule that say which packets it is for, beside "src".
-_SELECTORS = ("dst", "fwmark", "fwmask", "iif", "oif", "ipproto", "sport", "dport", "tos", "uidrange", "l3mdev", "not")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ class Route:
     high: int
     type: str = "unicast"
     device: str | None = None
-    table: str = _MAIN
+    table: str = MAIN
     metric: int = 0
     gateway: str | None = None
 
@@ -83,7 +80,7 @@ class Network:
 
     interfaces: tuple[Interface, ...] = ()
     routes: tuple[Route, ...] = ()
-    tables: tuple[str, ...] = (_LOCAL, _MAIN, _DEFAULT)
+    tables: tuple[str, ...] = TABLES
     policies: tuple[str, ...] = ()
     forwards: frozenset[int] = frozenset()
     unseen: tuple[str, ...] = ()
@@ -110,52 +107,6 @@ class Network:
     def has(self, number: int, version: int) -> bool:
         """Whether the address is this machine's."""
         return self.type_of(number, version) == _TYPES["local"]
-
-
-def read(system: System) -> Network:
-    """What ip(8) says now; what it does not say is in ``unseen``."""
-    unseen: list[str] = []
-    interfaces = _asked(system, unseen, "ip", "-j", "-d", "addr", "show")
-    routes: list[Route] = []
-    rules: list[Any] = []
-    for version in (4, 6):
-        routes += map_routes(
-            _asked(system, unseen, "ip", "-j", f"-{version}", "route", "show", "table", "all"), version
-        )
-        rules += _asked(system, unseen, "ip", "-j", f"-{version}", "rule", "show")
-    return Network(
-        interfaces=map_interfaces(interfaces),
-        routes=tuple(routes),
-        tables=_tables(rules) or (_LOCAL, _MAIN, _DEFAULT),
-        policies=tuple(dict.fromkeys(_policy(rule) for rule in rules if not _is_plain(rule))),
-        forwards=frozenset(version for version, path in _FORWARDING.items() if _is_on(system.read(path))),
-        unseen=tuple(dict.fromkeys(unseen)),
-    )
-
-
-_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
-
-
-def _is_on(text: str | Unread) -> bool:
-    return isinstance(text, str) and text.strip() not in ("", "0")
-
-
-def _asked(system: System, unseen: list[str], *command: str) -> list[Any]:
-    """The JSON list that a command prints; empty, and noted, where there is none."""
-    said = system.run(*command)
-    if isinstance(said, Unread):
-        unseen.append(said.reason)
-        return []
-    try:
-        answer = json.loads(said.out or "[]")
-    except ValueError:
-        answer = None
-    if not isinstance(answer, list) or not said.worked:
-        # A kernel without IPv6 has no rules and routes of it: nothing is missed.
-        if "-6" not in command:
-            unseen.append(f"{' '.join(command)}: {said.error.strip() or 'no JSON'}")
-        return []
-    return [one for one in answer if isinstance(one, dict)]
 
 
 def map_interfaces(entries: Iterable[Any]) -> tuple[Interface, ...]:
@@ -204,21 +155,7 @@ def _route(entry: dict[str, Any], version: int) -> Route:
         high=int(network.broadcast_address),
         type=entry.get("type", "unicast"),
         device=first.get("dev"),
-        table=str(entry.get("table", _MAIN)),
+        table=str(entry.get("table", MAIN)),
         metric=entry.get("metric", 0),
         gateway=first.get("gateway"),
     )
-
-
-def _is_plain(rule: dict[str, Any]) -> bool:
-    return rule.get("src") in (None, "all") and not any(key in rule for key in _SELECTORS)
-
-
-def _tables(rules: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    plain = sorted((rule for rule in rules if _is_plain(rule)), key=lambda rule: rule.get("priority", 0))
-    return tuple(dict.fromkeys(str(rule["table"]) for rule in plain if "table" in rule))
-
-
-def _policy(rule: dict[str, Any]) -> str:
-    words = [f"{key} {value}" if value is not None else key for key, value in rule.items() if key != "priority"]
-    return f"{rule.get('priority', '?')}: {' '.join(words)}"

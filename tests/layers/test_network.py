@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from pathprobe.layers import network
+from pathprobe.layers import network_reading
 from pathprobe.layers.network import Network
 from pathprobe.layers.system import Recorded, Said
 
@@ -61,7 +61,7 @@ def machine(*, forwarding: str = "1\n") -> Recorded:
 
 @pytest.fixture
 def here() -> Network:
-    return network.read(machine())
+    return network_reading.read(machine())
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_interfaces_policies_and_forwarding_are_read(here: Network) -> None:
 )  # fmt: skip
 def test_what_ip_does_not_say_is_unseen(answer: str | Said | None, unseen: str) -> None:
     commands: dict[str, str | Said] = {} if answer is None else {"ip -j -d addr show": answer}
-    found = network.read(Recorded(commands=commands))
+    found = network_reading.read(Recorded(commands=commands))
     assert found.interfaces == ()
     assert unseen in found.unseen

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from pathprobe.layers.firewall.journey import EVERYBODY, Question
-from pathprobe.layers.firewall.packet import exactly
+from pathprobe.layers.firewall.evaluation.journey import EVERYBODY, Question
+from pathprobe.layers.firewall.evaluation.packet import exactly
 from pathprobe.layers.network import Address, Interface, Network
 
 PROTOCOLS = {"tcp": 6, "udp": 17}

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 from pathprobe.layers.findings import Finding, layer
 from pathprobe.layers.firewall import owners, words
-from pathprobe.layers.firewall.journey import Journey, Question, journey
+from pathprobe.layers.firewall.evaluation.journey import Journey, Question, journey
+from pathprobe.layers.firewall.evaluation.ranges import single
 from pathprobe.layers.firewall.model import Hook, Ruleset
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
 from pathprobe.layers.firewall.owners import Kind, Owners, Remark
-from pathprobe.layers.firewall.ranges import single
 from pathprobe.layers.firewall.ruling import Ruled, Ruling, ruled
 from pathprobe.layers.network import Network
 

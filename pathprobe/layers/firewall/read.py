@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pathprobe.layers.firewall import iptables_read, nft_read
-from pathprobe.layers.firewall.iptables_doubles import without_doubles
+from pathprobe.layers.firewall.iptables import read as iptables_read
+from pathprobe.layers.firewall.iptables.doubles import without_doubles
 from pathprobe.layers.firewall.model import Ruleset
+from pathprobe.layers.firewall.nft import read as nft_read
 from pathprobe.layers.system import System, Unread
 
 

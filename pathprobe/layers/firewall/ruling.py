@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pathprobe.layers.firewall.journey import Journey
+from pathprobe.layers.firewall.evaluation.journey import Journey
 from pathprobe.layers.firewall.outcome import Fate, Outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from pathprobe.layers.firewall.journey import EVERYBODY, Question
+from pathprobe.layers.firewall.evaluation.journey import EVERYBODY, Question
 from pathprobe.layers.firewall.model import (
     Backend,
     Base,

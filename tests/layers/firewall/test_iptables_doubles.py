@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from pathprobe.layers.firewall.iptables_doubles import without_doubles
-from pathprobe.layers.firewall.iptables_save import parse
+from pathprobe.layers.firewall.iptables.doubles import without_doubles
+from pathprobe.layers.firewall.iptables.iptables_save import parse
 from pathprobe.layers.firewall.model import (
     Assign,
     Backend,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pathprobe.lab import netns
-from pathprobe.layers.firewall.iptables_read import read
-from pathprobe.layers.firewall.iptables_save import parse
+from pathprobe.layers.firewall.iptables.iptables_save import parse
+from pathprobe.layers.firewall.iptables.read import read
 from pathprobe.layers.firewall.model import Backend, Family
 from pathprobe.layers.system import ThisMachine
 from tests.layers.firewall.iptables_rules import ROWS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pathprobe.layers.firewall.iptables_read import Seen, read
+from pathprobe.layers.firewall.iptables.read import Seen, read
 from pathprobe.layers.firewall.model import Backend, Family, Opaque
 from pathprobe.layers.system import Recorded, Said, Unread
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.layers.firewall.iptables_save import NotIptablesSave, parse
+from pathprobe.layers.firewall.iptables.iptables_save import NotIptablesSave, parse
 from pathprobe.layers.firewall.model import (
     AnyOf,
     Backend,

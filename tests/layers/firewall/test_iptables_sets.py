@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pathprobe.layers.firewall import ipset_save
-from pathprobe.layers.firewall.iptables_save import parse
+from pathprobe.layers.firewall.iptables import ipset_save
+from pathprobe.layers.firewall.iptables.iptables_save import parse
 from pathprobe.layers.firewall.model import (
     AnyOf,
     Backend,

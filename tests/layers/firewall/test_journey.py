@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pathprobe.layers.firewall.journey import Journey, journey
+from pathprobe.layers.firewall.evaluation.journey import Journey, journey
 from pathprobe.layers.firewall.model import (
     Assign,
     Backend,

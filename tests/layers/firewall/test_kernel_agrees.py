@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 
 from pathprobe.lab import netns
-from pathprobe.layers import network
-from pathprobe.layers.firewall import iptables_save, nft_json
+from pathprobe.layers import network, network_reading
 from pathprobe.layers.firewall.cases import PROTOCOLS
-from pathprobe.layers.firewall.journey import Question, journey
+from pathprobe.layers.firewall.evaluation.journey import Question, journey
+from pathprobe.layers.firewall.evaluation.packet import exactly
+from pathprobe.layers.firewall.iptables import iptables_save
 from pathprobe.layers.firewall.model import Backend, Family, Ruleset
+from pathprobe.layers.firewall.nft import nft_json
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
-from pathprobe.layers.firewall.packet import exactly
 from pathprobe.layers.system import ThisMachine
 from tests.layers.firewall.kernel import ADDRESSES, INTERFACE, Kernel, Seen, Sent, built
 from tests.layers.firewall.rulesets import iptables_rulesets, nft_rulesets, packets
@@ -32,7 +33,7 @@ def kernel(lab_host: None) -> Iterator[Kernel]:  # noqa: ARG001
 @pytest.fixture(scope="module")
 def machine(kernel: Kernel) -> network.Network:  # noqa: ARG001
     with netns.inside("server"):
-        return network.read(ThisMachine())
+        return network_reading.read(ThisMachine())
 
 
 def told(ruleset: Ruleset, sent: Sent, port: int, machine: network.Network) -> tuple[Outcome, Outcome | None]:

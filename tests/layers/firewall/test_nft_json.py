@@ -33,7 +33,7 @@ from pathprobe.layers.firewall.model import (
     Untrack,
     VerdictMap,
 )
-from pathprobe.layers.firewall.nft_read import NftReading, read
+from pathprobe.layers.firewall.nft.read import NftReading, read
 from pathprobe.layers.system import ThisMachine
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]

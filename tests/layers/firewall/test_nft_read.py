@@ -10,8 +10,8 @@ import pytest
 
 from pathprobe.lab import netns
 from pathprobe.layers.firewall.model import Hook, Ruleset
-from pathprobe.layers.firewall.nft_listing import read_listing
-from pathprobe.layers.firewall.nft_read import NftReading, read
+from pathprobe.layers.firewall.nft.listing import read_listing
+from pathprobe.layers.firewall.nft.read import NftReading, read
 from pathprobe.layers.system import Recorded, Said, ThisMachine, Unread
 
 FOLDER = Path(__file__).parent / "rulesets"

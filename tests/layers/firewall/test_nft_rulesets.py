@@ -25,7 +25,7 @@ from pathprobe.layers.firewall.model import (
     TranslateMap,
     VerdictMap,
 )
-from pathprobe.layers.firewall.nft_json import NotARuleset, parse
+from pathprobe.layers.firewall.nft.nft_json import NotARuleset, parse
 
 FOLDER = Path(__file__).parent / "rulesets"
 NAMES = ("workstation", "firewalld", "docker_nft", "kube_proxy")

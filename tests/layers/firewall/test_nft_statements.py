@@ -26,7 +26,7 @@ from pathprobe.layers.firewall.model import (
     Translate,
     VerdictMap,
 )
-from pathprobe.layers.firewall.nft_json import NotARuleset, parse
+from pathprobe.layers.firewall.nft.nft_json import NotARuleset, parse
 
 F = Field
 ACCEPT = End(ending=Ending.ACCEPT)

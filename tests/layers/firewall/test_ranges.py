@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pathprobe.layers.firewall.evaluation.ranges import common, normalised, single, union, without
 from pathprobe.layers.firewall.model import Ranges
-from pathprobe.layers.firewall.ranges import common, normalised, single, union, without
 
 _range = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda one: (one[0], one[0] + one[1]))
 sets = st.lists(_range, max_size=8).map(lambda ranges: normalised(tuple(ranges)))

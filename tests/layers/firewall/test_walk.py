@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pathprobe.layers.firewall.journey import journey
+from pathprobe.layers.firewall.evaluation.journey import journey
 from pathprobe.layers.firewall.model import (
     Assign,
     Chain,

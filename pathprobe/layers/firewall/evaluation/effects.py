@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from pathprobe.layers.firewall.evaluation.packet import KEYS, TRACKED, Key, Packet, Tracking, exactly
+from pathprobe.layers.firewall.evaluation.ranges import single
+from pathprobe.layers.firewall.evaluation.state import State
 from pathprobe.layers.firewall.model import (
     AddressType,
     Assign,
@@ -18,9 +21,6 @@ from pathprobe.layers.firewall.model import (
     Untrack,
 )
 from pathprobe.layers.firewall.outcome import Place, Redirection
-from pathprobe.layers.firewall.packet import KEYS, TRACKED, Key, Packet, Tracking, exactly
-from pathprobe.layers.firewall.ranges import single
-from pathprobe.layers.firewall.state import State
 from pathprobe.layers.network import Network
 
 #: The translations of the destination, and those of the source: a connection gets one of each kind.

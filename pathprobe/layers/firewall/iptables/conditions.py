@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from pathprobe.layers.firewall import iptables_conntrack as connections
-from pathprobe.layers.firewall import iptables_matches as matches
-from pathprobe.layers.firewall import iptables_sets as sets
-from pathprobe.layers.firewall.iptables_options import GENERAL, Conditions, Context, name_of, read_option
-from pathprobe.layers.firewall.iptables_values import protocol
-from pathprobe.layers.firewall.iptables_words import Dissected, Module
+from pathprobe.layers.firewall.iptables import conntrack as connections
+from pathprobe.layers.firewall.iptables import matches, sets
+from pathprobe.layers.firewall.iptables.options import GENERAL, Conditions, Context, name_of, read_option
+from pathprobe.layers.firewall.iptables.values import protocol
+from pathprobe.layers.firewall.iptables.words import Dissected, Module
 from pathprobe.layers.firewall.model import Condition, Opaque
 
 

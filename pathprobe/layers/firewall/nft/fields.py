@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pathprobe.layers.firewall import nft_values as kinds
 from pathprobe.layers.firewall.model import NAMES, REQUIRES, Compare, Condition, Field
-from pathprobe.layers.firewall.nft_values import Json, Kind, Strange
+from pathprobe.layers.firewall.nft import values as kinds
+from pathprobe.layers.firewall.nft.values import Json, Kind, Strange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

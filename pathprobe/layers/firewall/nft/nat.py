@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pathprobe.layers.firewall import nft_values as values
 from pathprobe.layers.firewall.model import Nat, Range, Translate
-from pathprobe.layers.firewall.nft_conditions import Surroundings
-from pathprobe.layers.firewall.nft_fields import of_version
-from pathprobe.layers.firewall.nft_maps import Choice, Statements, translate_map
-from pathprobe.layers.firewall.nft_values import Json, Strange
+from pathprobe.layers.firewall.nft import values
+from pathprobe.layers.firewall.nft.conditions import Surroundings
+from pathprobe.layers.firewall.nft.fields import of_version
+from pathprobe.layers.firewall.nft.maps import Choice, Statements, translate_map
+from pathprobe.layers.firewall.nft.values import Json, Strange
 
 
 def translation(kind: Nat) -> Callable[[Json, Surroundings], Statements | Choice]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall import iptables_words
-from pathprobe.layers.firewall.ipset_save import IpSet
-from pathprobe.layers.firewall.iptables_words import Option
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables import words as iptables_words
+from pathprobe.layers.firewall.iptables.ipset_save import IpSet
+from pathprobe.layers.firewall.iptables.words import Option
 from pathprobe.layers.firewall.model import (
     Combined,
     Compare,

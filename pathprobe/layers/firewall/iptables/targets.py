@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_marks import MARKS
-from pathprobe.layers.firewall.iptables_options import DESTINATIONS, name_of
-from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.marks import MARKS
+from pathprobe.layers.firewall.iptables.options import DESTINATIONS, name_of
+from pathprobe.layers.firewall.iptables.words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import (
     End,
     Ending,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pathprobe.layers.firewall import nft_values as values
 from pathprobe.layers.firewall.model import (
     Element,
     End,
@@ -24,7 +23,8 @@ from pathprobe.layers.firewall.model import (
     TranslateMap,
     VerdictMap,
 )
-from pathprobe.layers.firewall.nft_conditions import (
+from pathprobe.layers.firewall.nft import values
+from pathprobe.layers.firewall.nft.conditions import (
     Surroundings,
     element_of,
     holds,
@@ -33,9 +33,9 @@ from pathprobe.layers.firewall.nft_conditions import (
     needed_by,
     subjects_of,
 )
-from pathprobe.layers.firewall.nft_fields import NEVER, existence, subject_of
-from pathprobe.layers.firewall.nft_text import expression_text
-from pathprobe.layers.firewall.nft_values import STRANGE, Json, Strange
+from pathprobe.layers.firewall.nft.fields import NEVER, existence, subject_of
+from pathprobe.layers.firewall.nft.text import expression_text
+from pathprobe.layers.firewall.nft.values import STRANGE, Json, Strange
 
 Statements = tuple[Statement, ...]
 Found = TypeVar("Found", bound=End | Jump | Translate)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
+from pathprobe.layers.firewall.evaluation.packet import KEYS, Key, Packet
+from pathprobe.layers.firewall.evaluation.ranges import common, normalised, single, without
 from pathprobe.layers.firewall.model import (
     NAMES,
     AnyOf,
@@ -25,8 +27,6 @@ from pathprobe.layers.firewall.model import (
     Ranges,
     RouteBack,
 )
-from pathprobe.layers.firewall.packet import KEYS, Key, Packet
-from pathprobe.layers.firewall.ranges import common, normalised, single, without
 from pathprobe.layers.network import Network
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pathprobe.layers.firewall.nft_values import STRANGE, Json
+from pathprobe.layers.firewall.nft.values import STRANGE, Json
 
 #: Elements of a set that are spelled out; nobody reads ten thousand.
 _SPELLED = 12

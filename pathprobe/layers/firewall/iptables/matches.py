@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_options import (
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.options import (
     DESTINATIONS,
     NEVER,
     SOURCES,
@@ -19,8 +19,8 @@ from pathprobe.layers.firewall.iptables_options import (
     OptionReader,
     read_option,
 )
-from pathprobe.layers.firewall.iptables_ports import SINGLE_PORTS, either_port, icmp, ports_of, syn, tcp_flags
-from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
+from pathprobe.layers.firewall.iptables.ports import SINGLE_PORTS, either_port, icmp, ports_of, syn, tcp_flags
+from pathprobe.layers.firewall.iptables.words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import (
     AddressType,
     AnyOf,

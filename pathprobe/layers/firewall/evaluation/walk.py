@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from pathprobe.layers.firewall.conditions import Some, Told, fits, holds
-from pathprobe.layers.firewall.effects import changed, translated
+from pathprobe.layers.firewall.evaluation.conditions import Some, Told, fits, holds
+from pathprobe.layers.firewall.evaluation.effects import changed, translated
+from pathprobe.layers.firewall.evaluation.packet import Key
+from pathprobe.layers.firewall.evaluation.state import State, merged
 from pathprobe.layers.firewall.model import (
     AnyOf,
     Assign,
@@ -35,8 +37,6 @@ from pathprobe.layers.firewall.model import (
     VerdictMap,
 )
 from pathprobe.layers.firewall.outcome import Doubt, Fate, Outcome, Place
-from pathprobe.layers.firewall.packet import Key
-from pathprobe.layers.firewall.state import State, merged
 from pathprobe.layers.network import Network
 
 #: The kernel allows 16 (NFT_JUMP_STACK_SIZE); what calls itself would never end here.

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from pathprobe.layers.firewall.model import Ruleset
-from pathprobe.layers.firewall.nft_json import NotARuleset, parse
+from pathprobe.layers.firewall.nft.nft_json import NotARuleset, parse
 from pathprobe.layers.system import System, Unread
 
 AS_JSON = ("nft", "-j", "list", "ruleset")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_options import Conditions, Context, read_option
-from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood, Option
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.options import Conditions, Context, read_option
+from pathprobe.layers.firewall.iptables.words import Module, NotUnderstood, Option
 from pathprobe.layers.firewall.model import AnyOf, Compare, Condition, CtState, CtStatus, Field, Opaque
 
 _STATES: dict[str, int] = {one.name: one.value for one in CtState if one.name}

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pathprobe.layers.firewall.ipset_save import IpSet
-from pathprobe.layers.firewall.iptables_conditions import conditions
-from pathprobe.layers.firewall.iptables_options import Context
-from pathprobe.layers.firewall.iptables_targets import Surroundings, read_target, unknown
-from pathprobe.layers.firewall.iptables_words import Dissected, NotUnderstood, Option, dissect, plain, split
+from pathprobe.layers.firewall.iptables.conditions import conditions
+from pathprobe.layers.firewall.iptables.ipset_save import IpSet
+from pathprobe.layers.firewall.iptables.options import Context
+from pathprobe.layers.firewall.iptables.targets import Surroundings, read_target, unknown
+from pathprobe.layers.firewall.iptables.words import Dissected, NotUnderstood, Option, dissect, plain, split
 from pathprobe.layers.firewall.model import (
     Backend,
     Base,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_options import NEVER, Conditions, Context, OptionReader
-from pathprobe.layers.firewall.iptables_words import NotUnderstood, Option
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.options import NEVER, Conditions, Context, OptionReader
+from pathprobe.layers.firewall.iptables.words import NotUnderstood, Option
 from pathprobe.layers.firewall.model import Combined, Compare, Family, Field, Range, Ranges
 
 _ANY_PORT = (0, 65535)

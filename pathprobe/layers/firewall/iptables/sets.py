@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.ipset_save import Entry, IpSet
-from pathprobe.layers.firewall.iptables_options import DESTINATIONS, NEVER, SOURCES, Conditions, Context
-from pathprobe.layers.firewall.iptables_ports import icmp_type_and_code
-from pathprobe.layers.firewall.iptables_words import Module, NotUnderstood
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.ipset_save import Entry, IpSet
+from pathprobe.layers.firewall.iptables.options import DESTINATIONS, NEVER, SOURCES, Conditions, Context
+from pathprobe.layers.firewall.iptables.ports import icmp_type_and_code
+from pathprobe.layers.firewall.iptables.words import Module, NotUnderstood
 from pathprobe.layers.firewall.model import (
     AnyOf,
     Combined,

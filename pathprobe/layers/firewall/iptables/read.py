@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pathprobe.layers.firewall import ipset_save
-from pathprobe.layers.firewall.ipset_save import IpSet
-from pathprobe.layers.firewall.iptables_save import NotIptablesSave, parse
+from pathprobe.layers.firewall.iptables import ipset_save
+from pathprobe.layers.firewall.iptables.ipset_save import IpSet
+from pathprobe.layers.firewall.iptables.iptables_save import NotIptablesSave, parse
 from pathprobe.layers.firewall.model import Backend, Family, Table
 from pathprobe.layers.system import Said, System, Unread
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pathprobe.layers.firewall import iptables_values as values
-from pathprobe.layers.firewall.iptables_words import Module, Option
+from pathprobe.layers.firewall.iptables import values
+from pathprobe.layers.firewall.iptables.words import Module, Option
 from pathprobe.layers.firewall.model import Assign, Copy, Field, Statement
 
 

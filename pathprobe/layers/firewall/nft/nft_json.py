@@ -23,12 +23,12 @@ from pathprobe.layers.firewall.model import (
     Statement,
     Table,
 )
-from pathprobe.layers.firewall.nft_conditions import Surroundings
-from pathprobe.layers.firewall.nft_listing import Listing, read_listing
-from pathprobe.layers.firewall.nft_maps import Choice, closed, undecided
-from pathprobe.layers.firewall.nft_statements import read_statement
-from pathprobe.layers.firewall.nft_text import rule_text
-from pathprobe.layers.firewall.nft_values import Json
+from pathprobe.layers.firewall.nft.conditions import Surroundings
+from pathprobe.layers.firewall.nft.listing import Listing, read_listing
+from pathprobe.layers.firewall.nft.maps import Choice, closed, undecided
+from pathprobe.layers.firewall.nft.statements import read_statement
+from pathprobe.layers.firewall.nft.text import rule_text
+from pathprobe.layers.firewall.nft.values import Json
 
 
 class NotARuleset(ValueError):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pathprobe.layers.firewall import nft_values as values
 from pathprobe.layers.firewall.model import (
     NAMES,
     REQUIRES,
@@ -26,8 +25,9 @@ from pathprobe.layers.firewall.model import (
     RouteBack,
     Statement,
 )
-from pathprobe.layers.firewall.nft_fields import NEVER, Subject, exactly, fib_flags, subject_of
-from pathprobe.layers.firewall.nft_values import INTERFACE, Json, Kind, Strange
+from pathprobe.layers.firewall.nft import values
+from pathprobe.layers.firewall.nft.fields import NEVER, Subject, exactly, fib_flags, subject_of
+from pathprobe.layers.firewall.nft.values import INTERFACE, Json, Kind, Strange
 
 
 @dataclass(slots=True, kw_only=True)

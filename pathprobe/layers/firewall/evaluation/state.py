@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from pathprobe.layers.firewall.evaluation.packet import Key, Packet
+from pathprobe.layers.firewall.evaluation.ranges import union
 from pathprobe.layers.firewall.model import Nat
 from pathprobe.layers.firewall.outcome import Doubt, Place, Redirection
-from pathprobe.layers.firewall.packet import Key, Packet
-from pathprobe.layers.firewall.ranges import union
 
 #: Ways that are followed apart from each other; beyond, properties in which they differ are not known any more.
 _MOST = 64

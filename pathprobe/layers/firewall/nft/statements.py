@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from pathprobe.layers.firewall import nft_values as values
 from pathprobe.layers.firewall.model import Assign, Copy, End, Ending, Field, Nat, Opaque, Statement, Untrack
-from pathprobe.layers.firewall.nft_conditions import Surroundings, conditions, membership
-from pathprobe.layers.firewall.nft_fields import Subject, existence, has_field, of_version, subject_of
-from pathprobe.layers.firewall.nft_maps import (
+from pathprobe.layers.firewall.nft import values
+from pathprobe.layers.firewall.nft.conditions import Surroundings, conditions, membership
+from pathprobe.layers.firewall.nft.fields import Subject, existence, has_field, of_version, subject_of
+from pathprobe.layers.firewall.nft.maps import (
     ENDINGS,
     Choice,
     Statements,
@@ -22,9 +22,9 @@ from pathprobe.layers.firewall.nft_maps import (
     undecided,
     verdict_map,
 )
-from pathprobe.layers.firewall.nft_nat import translation
-from pathprobe.layers.firewall.nft_text import statement_text
-from pathprobe.layers.firewall.nft_values import STRANGE, Json, Strange
+from pathprobe.layers.firewall.nft.nat import translation
+from pathprobe.layers.firewall.nft.text import statement_text
+from pathprobe.layers.firewall.nft.values import STRANGE, Json, Strange
 
 Reader = Callable[[Json, Surroundings], Statements | Choice]
 

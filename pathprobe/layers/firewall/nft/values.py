@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
-from pathprobe.layers.firewall import nft_names as names
 from pathprobe.layers.firewall.model import Range, Ranges
+from pathprobe.layers.firewall.nft import names
 
 #: What is inside the JSON: its shape is known only when it was looked at.
 Json = Any

@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from pathprobe.layers.firewall.conditions import is_named
-from pathprobe.layers.firewall.effects import DESTINATION, SOURCE
+from pathprobe.layers.firewall.evaluation.conditions import is_named
+from pathprobe.layers.firewall.evaluation.effects import DESTINATION, SOURCE
+from pathprobe.layers.firewall.evaluation.packet import Key, Packet, Tracking, exactly
+from pathprobe.layers.firewall.evaluation.ranges import single
+from pathprobe.layers.firewall.evaluation.state import State, merged
+from pathprobe.layers.firewall.evaluation.tracked import keeps_connections
+from pathprobe.layers.firewall.evaluation.walk import Walk, outcome
 from pathprobe.layers.firewall.model import (
     AddressType,
     Base,
@@ -27,11 +32,6 @@ from pathprobe.layers.firewall.model import (
     Table,
 )
 from pathprobe.layers.firewall.outcome import Fate, Outcome
-from pathprobe.layers.firewall.packet import Key, Packet, Tracking, exactly
-from pathprobe.layers.firewall.ranges import single
-from pathprobe.layers.firewall.state import State, merged
-from pathprobe.layers.firewall.tracked import keeps_connections
-from pathprobe.layers.firewall.walk import Walk, outcome
 from pathprobe.layers.network import Network
 
 #: Priorities (nf_ip_hook_priorities): connections are looked up, destinations and sources are translated.
