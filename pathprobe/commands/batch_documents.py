@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pathprobe.commands.batch_output import Entry
+from pathprobe.commands.batch_form import Entry
 from pathprobe.core.report import Report
 from pathprobe.output import json as documents
 from pathprobe.output.batch_entries import csv_head, csv_row

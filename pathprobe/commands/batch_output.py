@@ -7,28 +7,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
+from pathprobe.commands.batch_form import Entry, Form
 from pathprobe.core.report import Report
 from pathprobe.output.batch_rows import Row
 from pathprobe.output.progress import bar
 from pathprobe.output.summary_table import Summary
 
-Entry = Callable[[], Mapping[str, Any]]
-
 #: Seconds between two pictures of the bar.
 _REDRAW = 0.1
-
-
-class Form(Protocol):
-    """What is printed first, of each answer, and last."""
-
-    def head(self) -> str: ...
-
-    def piece(self, row: Row, entry: Entry) -> str: ...
-
-    def tail(self, report: Report, summary: Summary, facts: Mapping[str, Any]) -> str: ...
 
 
 class Lines:

@@ -13,13 +13,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pathprobe.commands import status
-from pathprobe.commands.batch_output import Form, Progress, form_of
+from pathprobe.commands.batch_form import Form
+from pathprobe.commands.batch_output import Progress, form_of
 from pathprobe.commands.ending import fail
 from pathprobe.commands.vantage import NO_PRIVILEGE, CannotProbe, check_vantage
 from pathprobe.core.asked import Answer
 from pathprobe.core.pacing import Pace
 from pathprobe.core.report import Report, State, Vantage
-from pathprobe.engine.batch import Plan, ask_all
+from pathprobe.engine.audience import Plan
+from pathprobe.engine.batch import ask_all
 from pathprobe.engine.options import Options
 from pathprobe.engine.state_file import CannotResume, StateFile
 from pathprobe.engine.sweep import SweepSummary

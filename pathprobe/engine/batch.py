@@ -7,32 +7,13 @@ there are such: of a list whose targets all answer most of the time is Python th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
-from pathprobe.core.asked import Answer, Asked, answer_of
+from pathprobe.core.asked import Asked, answer_of
 from pathprobe.core.first_pass import answer_of_finding, unresolved
 from pathprobe.core.own_resets import Resets
-from pathprobe.core.pacing import Pace
 from pathprobe.core.pairs import Finding, Pair, PairState
-from pathprobe.engine.options import Options
+from pathprobe.engine.audience import Audience, Plan
 from pathprobe.engine.sweep import Interrupted, SweepSummary, sweep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How to ask. Without ``options.trace`` there is no second look."""
-
-    options: Options
-    pace: Pace
-
-
-class Audience(Protocol):
-    """Who wants to know. Many answers come at once: each is told, and then they are shown together."""
-
-    def tell(self, answer: Answer) -> None: ...
-
-    def show(self) -> None: ...
 
 
 def ask_all(asked: Iterable[Asked], plan: Plan, audience: Audience, interrupted: Interrupted) -> SweepSummary:

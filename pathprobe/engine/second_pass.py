@@ -20,7 +20,7 @@ from pathprobe.core.segments import Segment, segments_of
 from pathprobe.core.sharing import Proof, held_against, steps_again, verdict_as
 from pathprobe.core.sweep_schedule import FEWEST_TRIES
 from pathprobe.core.trials import Place, Step, Trial, affordable, place_of, steps_for
-from pathprobe.engine.batch import Audience, Plan
+from pathprobe.engine.audience import Audience, Plan
 from pathprobe.engine.diagnose import diagnose
 from pathprobe.engine.options import Options
 from pathprobe.engine.steps import STEPS_PER_SECOND, Interrupted, ask_steps

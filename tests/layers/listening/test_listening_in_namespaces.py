@@ -20,7 +20,8 @@ from pathprobe.layers.system import Said, System, ThisMachine, Unread
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
 
-PORT = 8080
+#: Nobody else has it: where nothing listens, all namespaces of the machine are looked into, those of other tests too.
+PORT = 47113
 V4, V6 = socket.AF_INET, socket.AF_INET6
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
@@ -88,10 +89,10 @@ class WithoutSs(ThisMachine):
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("127.0.0.1", Status.FAIL, "only 127.0.0.1:8080 is listened on"),
-        ("::1", Status.FAIL, "only [::1]:8080 is listened on"),
-        ("0.0.0.0", Status.PASS, "listens on 0.0.0.0:8080"),
-        ("10.0.0.5", Status.WARN, "listens on 10.0.0.5:8080, not on 10.1.0.5"),
+        ("127.0.0.1", Status.FAIL, "only 127.0.0.1:47113 is listened on"),
+        ("::1", Status.FAIL, "only [::1]:47113 is listened on"),
+        ("0.0.0.0", Status.PASS, "listens on 0.0.0.0:47113"),
+        ("10.0.0.5", Status.WARN, "listens on 10.0.0.5:47113, not on 10.1.0.5"),
     ],
 )
 def test_the_own_process_is_found_on_its_address(
@@ -107,8 +108,8 @@ def test_the_own_process_is_found_on_its_address(
 @pytest.mark.parametrize(
     ("v6only", "status", "words"),
     [
-        (False, Status.PASS, "[::]:8080 (IPv6 and IPv4)"),
-        (True, Status.WARN, "[::]:8080 (IPv6 only), not on 10."),
+        (False, Status.PASS, "[::]:47113 (IPv6 and IPv4)"),
+        (True, Status.WARN, "[::]:47113 (IPv6 only), not on 10."),
     ],
 )
 def test_dual_stack_is_told_from_ipv6_only(server: str, v6only: bool, status: Status, words: str) -> None:
@@ -129,7 +130,7 @@ def test_an_address_that_was_taken_away_is_told(server: str) -> None:
         netns.run_ip(server, 4, ["address del 10.1.0.5/24 dev eth1"])
         row = asked()
     assert row.status is Status.FAIL
-    assert "10.1.0.5:8080 only, an address that this machine does not have" in row.summary
+    assert "10.1.0.5:47113 only, an address that this machine does not have" in row.summary
 
 
 def test_an_accept_queue_that_is_really_full_fails_and_counts(server: str) -> None:
@@ -143,7 +144,7 @@ def test_an_accept_queue_that_is_really_full_fails_and_counts(server: str) -> No
         refused.connect_ex(("127.0.0.1", PORT))
         facts = listening.read(ThisMachine(), PORT, "tcp")
     assert full.status is Status.FAIL
-    assert "0.0.0.0:8080's accept queue is full (3 connections wait, 2 may)" in full.summary
+    assert "0.0.0.0:47113's accept queue is full (3 connections wait, 2 may)" in full.summary
     assert (facts.counter("ListenOverflows"), facts.serving[0].drops) == (1, 1)
     assert "it turned 1 packets away" in listening.judge(facts).summary
 
@@ -173,7 +174,7 @@ def test_udp_is_served(server: str, address: str) -> None:
     with netns.inside(server), opened(address, kind=UDP):
         assert asked("udp").status is Status.PASS
         other = asked("tcp")
-    assert f"{me()}) has UDP port 8080 instead" in other.summary
+    assert f"{me()}) has UDP port 47113 instead" in other.summary
 
 
 def test_a_connection_that_took_the_port_is_named(server: str) -> None:
@@ -233,7 +234,7 @@ def test_a_listener_in_another_namespace_is_found_and_named(server: str) -> None
         netns.delete("web1")
     assert row.status is Status.FAIL
     assert f"(pid {process.pid}, user" in row.summary
-    assert "listens on 0.0.0.0:8080 in the network namespace web1" in row.summary
+    assert "listens on 0.0.0.0:47113 in the network namespace web1" in row.summary
 
 
 def test_a_socket_left_in_a_namespace_without_processes_is_found_and_named(server: str) -> None:
@@ -246,7 +247,7 @@ def test_a_socket_left_in_a_namespace_without_processes_is_found_and_named(serve
     finally:
         netns.delete("web2")
     assert f"{me()}" in row.summary
-    assert "listens on 0.0.0.0:8080 in the network namespace web2" in row.summary
+    assert "listens on 0.0.0.0:47113 in the network namespace web2" in row.summary
 
 
 # ---- cost
