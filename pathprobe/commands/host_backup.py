@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from tabulate import tabulate
 
 from pathprobe.commands import status
 from pathprobe.commands.ending import fail
@@ -45,6 +44,8 @@ def backup(directory: Path, only: str | None, etc: Path) -> None:
     \b
     Exit status: 0 kept, 1 something could not be read (nothing is kept then), 2 wrong command line.
     """
+    from tabulate import tabulate
+
     from pathprobe.layers.backup import folder, notes, take
     from pathprobe.layers.backup import restore as restoring
     from pathprobe.layers.backup.applier import ThisMachine as Changeable

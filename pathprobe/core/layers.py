@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pathprobe.core.report import Result
+if TYPE_CHECKING:
+    # What only a command that also probes needs.
+    from pathprobe.core.report import Result
 
 
 class Status(StrEnum):
