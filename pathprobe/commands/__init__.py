@@ -55,7 +55,8 @@ class _LazyGroup(click.Group):
             if error.errno == errno.EPIPE:
                 raise  # click knows what to do when the reader went away
             # What stdout could not take must not be tried once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if sys.stdout is not None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             click.echo(f"pathprobe: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", err=True)
             sys.exit(_CANNOT)
 

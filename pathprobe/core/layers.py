@@ -82,7 +82,7 @@ class Layer:
 class Asked:
     """What was asked about; ``address`` is None where the question is this machine's port.
 
-    ``source``: who is to reach it, None for anybody.
+    ``source``: who is to reach it, None for anybody; ``version``: 4 or 6 alone. ``command``: what to run to ask again.
     """
 
     given: str
@@ -90,6 +90,8 @@ class Asked:
     port: int | None
     address: str | None = None
     source: str | None = None
+    version: int | None = None
+    command: str = ""
 
     @property
     def label_of_port(self) -> str:
@@ -98,8 +100,9 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
-        return self.label_of_port + (f" from {self.source}" if self.source else "")
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``."""
+        over = f" over IPv{self.version}" if self.version and not self.source else ""
+        return self.label_of_port + over + (f" from {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Protocol
 _PATIENCE = 30.0
 
 #: Debian keeps nft and its kind in sbin, which is not on an ordinary user's PATH.
-_SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
+SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class ThisMachine:
     """The machine that this process runs on, in the namespaces that it is in."""
 
     def run(self, *command: str) -> Said | Unread:
-        environment = os.environ | {"PATH": os.environ.get("PATH", os.defpath) + _SBIN, "LC_ALL": "C"}
+        environment = os.environ | {"PATH": os.environ.get("PATH", os.defpath) + SBIN, "LC_ALL": "C"}
         program = shutil.which(command[0], path=environment["PATH"])
         if program is None:
             return Unread(reason=f"{command[0]} is not installed", is_missing=True)

@@ -33,6 +33,7 @@ def document(report: LayersReport) -> dict[str, Any]:
             "port": asked.port,
             "protocol": asked.protocol,
             "from": asked.source,
+            "version": asked.version,
         },
         "layers": [_layer(layer) for layer in report.layers],
         "conclusion": {

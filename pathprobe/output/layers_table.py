@@ -7,6 +7,7 @@ and one conclusion. Plain text; colour only where the caller says that there is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from pathprobe.core.layers import Evidence, Layer, LayersReport, Status
 
@@ -18,19 +19,46 @@ _TOLD = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 #: Pieces of evidence shown of one layer; --json has all.
 _MOST_SHOWN = 6
 
+#: Columns that a folded text needs to be read at all.
+_NARROWEST = 30
+
 _NAME, _STATUS = 13, 9
 _INDENT = " " * (4 + _NAME + _STATUS)
 
 
-def render(report: LayersReport, *, colour: bool = False, verbose: bool = False) -> str:
-    """The whole report as text, without a newline at its end; ``verbose``: what was seen of each layer."""
+def render(report: LayersReport, *, colour: bool = False, verbose: bool = False, width: int | None = None) -> str:
+    """The whole report as text, without a newline at its end.
+
+    ``verbose``: what was seen of each layer; ``width``: columns to fold the rows into, None for lines of any length.
+    """
     lines = [_heading(report, colour=colour), ""]
     for layer in report.layers:
-        lines += _row(layer, colour=colour, told=verbose or layer.status in _TOLD)
+        for begin, text in _row(layer, told=verbose or layer.status in _TOLD):
+            lines += _folded(begin, text, width)
+    if colour:
+        lines = [_coloured(line) for line in lines]
     steps = report.conclusion.next_steps
     if steps:
         lines += ["", *(f"{'next' if number == 0 else '':<5} {step}" for number, step in enumerate(steps))]
     return "\n".join(lines)
+
+
+def _folded(begin: str, text: str, width: int | None) -> list[str]:
+    """``begin`` and the text, which goes on below itself where it is too long."""
+    if width is None or not text or width - len(begin) < _NARROWEST:
+        return [(begin + text).rstrip()]
+    first, *others = wrap(text, width - len(begin), break_long_words=False, break_on_hyphens=False) or [""]
+    return [begin + first, *(" " * len(begin) + one for one in others)]
+
+
+def _coloured(line: str) -> str:
+    """The status in its colour: it stands at the same place in every row, and nowhere else."""
+    place = slice(4 + _NAME, 4 + _NAME + _STATUS)
+    word = line[place].strip()
+    found = next((one for one in Status if str(one) == word.lower()), None) if line[2:3].isdigit() else None
+    if found is None or found not in _COLOURS:
+        return line
+    return f"{line[: place.start]}\x1b[{_COLOURS[found]}m{word}\x1b[0m{line[place.start + len(word) :]}"
 
 
 _WORDS = {"HEALTHY": "32", "UNKNOWN": "35"}
@@ -45,22 +73,20 @@ def _heading(report: LayersReport, *, colour: bool) -> str:
     return f"{report.asked.label}  {word}   {told}"
 
 
-def _row(layer: Layer, *, colour: bool, told: bool) -> Iterator[str]:
+def _row(layer: Layer, *, told: bool) -> Iterator[tuple[str, str]]:
     word = str(layer.status).upper() if layer.status is Status.FAIL else str(layer.status)
-    padded = f"{word:<{_STATUS}}"
-    if colour and layer.status in _COLOURS:
-        padded = f"\x1b[{_COLOURS[layer.status]}m{word}\x1b[0m{' ' * (_STATUS - len(word))}"
-    yield f"  {layer.number} {layer.name:<{_NAME}}{padded}{layer.summary}"
+    yield f"  {layer.number} {layer.name:<{_NAME}}{word:<{_STATUS}}", layer.summary
     if not told:
         return
     for number, evidence in enumerate(layer.evidence[:_MOST_SHOWN]):
-        yield f"{_INDENT}{'seen' if number == 0 else '':<5} {_seen(evidence)}"
+        yield f"{_INDENT}{'seen' if number == 0 else '':<5} ", _seen(evidence)
     if (left := len(layer.evidence) - _MOST_SHOWN) > 0:
-        yield f"{_INDENT}{'':<5} ... and {left} more (--json)"
+        yield f"{_INDENT}{'':<5} ", f"... and {left} more (--json)"
     if layer.why:
-        yield f"{_INDENT}why   {layer.why}"
+        yield f"{_INDENT}why   ", layer.why
     for number, command in enumerate(layer.fix):
-        yield f"{_INDENT}{'fix' if number == 0 else '':<5} {command}"
+        # Never folded: it is to be copied.
+        yield f"{_INDENT}{'fix' if number == 0 else '':<5} {command}", ""
 
 
 def _seen(evidence: Evidence) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pathprobe.layers.firewall.model import Backend, Family, Hook, Ranges, Rule
+from pathprobe.layers.firewall.model import Backend, Ending, Family, Hook, Ranges, Rule
 
 
 class Fate(StrEnum):
@@ -20,7 +20,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A rule in a chain, or the chain's policy where ``rule`` is None."""
+    """A rule in a chain, or the chain's ``policy`` where ``rule`` is None."""
 
     backend: Backend
     family: Family
@@ -28,6 +28,7 @@ class Place:
     chain: str
     hook: Hook | None
     rule: Rule | None
+    policy: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

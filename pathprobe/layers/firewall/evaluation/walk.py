@@ -85,6 +85,7 @@ class Walk:
             chain=chain.name,
             hook=base.hook if base else None,
             rule=rule,
+            policy=base.policy if base and rule is None else None,
         )
 
     def _chain(self, chain: Chain, states: list[State], calls: tuple[Place, ...]) -> Left:
