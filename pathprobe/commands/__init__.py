@@ -19,6 +19,7 @@ _COMMANDS = {
     "tcp": ("probe", "Is this TCP port reachable from here, and if not, what stops it and where?"),
     "udp": ("probe", "The same for UDP: open, closed, filtered, and what a silence rules out."),
     "icmp": ("probe", "The same for echo (ping)."),
+    "diagnose": ("diagnose", "Why can I not connect? All layers in order, the broken one named, and how to mend it."),
     "batch": ("batch", "Very many targets from a file: which are reachable, and where do the others die?"),
     "analyze": ("analyze", "The verdicts that follow from a capture, ours or anybody's; no privileges, no network."),
     "diff": ("diff", "What changed between two reports or captures: before and after, or from here and from there."),

@@ -115,9 +115,26 @@ class Conclusion:
     next_steps: tuple[str, ...] = ()
 
 
+class Mark(StrEnum):
+    """What is known of an item of a checklist: well, to be mended, or for somebody to look at."""
+
+    OK = "ok"
+    MEND = "mend"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What is to be looked at after a change, and what of it is known."""
+
+    topic: str
+    mark: Mark
+    said: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersReport:
-    """``started`` in seconds since 1970, ``duration`` in seconds."""
+    """``started`` in seconds since 1970, ``duration`` in seconds. ``results``: what the probes of layers 4, 5 said."""
 
     asked: Asked
     started: float
@@ -125,3 +142,4 @@ class LayersReport:
     layers: tuple[Layer, ...]
     conclusion: Conclusion
     results: tuple[Result, ...] = ()
+    checklist: tuple[Item, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from pathprobe import __version__
 from pathprobe.core.layers import Layer, LayersReport
+from pathprobe.output.json import entry
 
 SCHEMA = "pathprobe-layers/1"
 
@@ -42,7 +43,8 @@ def document(report: LayersReport) -> dict[str, Any]:
             "summary": report.conclusion.summary,
             "next_steps": list(report.conclusion.next_steps),
         },
-        "results": [],
+        "results": [entry(result) for result in report.results],
+        "checklist": [{"topic": one.topic, "mark": str(one.mark), "said": one.said} for one in report.checklist],
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from pathprobe.core.layers import Evidence, Layer, LayersReport, Status
+from pathprobe.core.layers import Evidence, Item, Layer, LayersReport, Status
 
 _COLOURS = {Status.PASS: "32", Status.FAIL: "31", Status.WARN: "33", Status.UNKNOWN: "35"}
 
@@ -40,7 +40,16 @@ def render(report: LayersReport, *, colour: bool = False, verbose: bool = False,
     steps = report.conclusion.next_steps
     if steps:
         lines += ["", *(f"{'next' if number == 0 else '':<5} {step}" for number, step in enumerate(steps))]
+    if report.checklist:
+        lines += ["", "after a change, look at", *map(_item, report.checklist)]
     return "\n".join(lines)
+
+
+_TOPIC = 26
+
+
+def _item(item: Item) -> str:
+    return f"  {item.mark:<5} {item.topic:<{_TOPIC}} {item.said}"
 
 
 def _folded(begin: str, text: str, width: int | None) -> list[str]:
