@@ -107,11 +107,12 @@ def _run(target: Target, *, place: Path | None, as_json: bool, verbose: bool, **
 
 def _probe(target: Target, kept: ticket.Ticket, options: dict[str, Any]) -> Report:
     from pathprobe.commands import live
+    from pathprobe.commands.vantage import CannotProbe
 
     asked = {name: options[name] for name in ("max_hops", "wait", "interface", "source", "mtu")}
     try:
         return live.run([target], write=kept.evidence, no_trace=False, flows=1, verbose=False, **asked)
-    except live.CannotProbe as error:
+    except CannotProbe as error:
         fail(str(error), status.CANNOT)
 
 
@@ -144,13 +145,12 @@ def _server(target: Target, result: Result, options: dict[str, Any]) -> Sequence
     return look(here, question, now=time.time())
 
 
-def _not_looked_at() -> Iterator[Layer]:
+def _not_looked_at() -> Sequence[Layer]:
     from pathprobe.core.layers import Layer, LayerName, Status
 
-    for name in (LayerName.LISTENING, LayerName.FIREWALL, LayerName.SELINUX):
-        yield Layer(
-            name=name, status=Status.SKIP, summary="not looked at: --ssh [user@]HOST or --host-report FILE does"
-        )
+    how = "not looked at: --ssh [user@]HOST or --host-report FILE does that"
+    names = (LayerName.LISTENING, LayerName.FIREWALL, LayerName.SELINUX)
+    return [Layer(name=name, status=Status.SKIP, summary=how) for name in names]
 
 
 def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_json: bool, verbose: bool) -> NoReturn:

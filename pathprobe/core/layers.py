@@ -100,7 +100,10 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``."""
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``."""
+        if self.address is not None:
+            host = f"[{self.address}]" if ":" in self.address else self.address
+            return f"{host}:{self.label_of_port}"
         over = f" over IPv{self.version}" if self.version and not self.source else ""
         return self.label_of_port + over + (f" from {self.source}" if self.source else "")
 

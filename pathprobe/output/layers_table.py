@@ -6,7 +6,8 @@ and one conclusion. Plain text; colour only where the caller says that there is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from textwrap import wrap
 
 from pathprobe.core.layers import Evidence, Item, Layer, LayersReport, Status
@@ -32,8 +33,9 @@ def render(report: LayersReport, *, colour: bool = False, verbose: bool = False,
     ``verbose``: what was seen of each layer; ``width``: columns to fold the rows into, None for lines of any length.
     """
     lines = [_heading(report, colour=colour), ""]
-    for layer in report.layers:
-        for begin, text in _row(layer, told=verbose or layer.status in _TOLD):
+    for skipped, group in groupby(report.layers, key=lambda one: one.status is Status.SKIP and one.summary):
+        rows = _skipped(list(group)) if skipped else [part for one in group for part in _row(one, verbose=verbose)]
+        for begin, text in rows:
             lines += _folded(begin, text, width)
     if colour:
         lines = [_coloured(line) for line in lines]
@@ -74,18 +76,27 @@ _WORDS = {"HEALTHY": "32", "UNKNOWN": "35"}
 
 
 def _heading(report: LayersReport, *, colour: bool) -> str:
-    """The rows say the rest: of a broken layer its name is enough."""
+    """What the rows say together; of one machine's own rows the name of the broken layer is enough."""
     conclusion = report.conclusion
     word = f"\x1b[1;{_WORDS.get(conclusion.word, '31')}m{conclusion.word}\x1b[0m" if colour else conclusion.word
     broken = next((one for one in report.layers if one.number == conclusion.layer and one.status is Status.FAIL), None)
-    told = f"at layer {broken.number} ({broken.name})" if broken else conclusion.summary
+    told = f"at layer {broken.number} ({broken.name})" if broken and not report.results else conclusion.summary
     return f"{report.asked.label}  {word}   {told}"
 
 
-def _row(layer: Layer, *, told: bool) -> Iterator[tuple[str, str]]:
+def _skipped(layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    """Those that were not looked at for one reason are one row."""
+    first, last = layers[0].number, layers[-1].number
+    if len(layers) == 1:
+        return list(_row(layers[0], verbose=False))
+    names = ", ".join(layer.name for layer in layers)
+    return [(f"  {first}-{last} {names}  ", f"{Status.SKIP}: {layers[0].summary}")]
+
+
+def _row(layer: Layer, *, verbose: bool) -> Iterator[tuple[str, str]]:
     word = str(layer.status).upper() if layer.status is Status.FAIL else str(layer.status)
     yield f"  {layer.number} {layer.name:<{_NAME}}{word:<{_STATUS}}", layer.summary
-    if not told:
+    if not verbose and layer.status not in _TOLD:
         return
     for number, evidence in enumerate(layer.evidence[:_MOST_SHOWN]):
         yield f"{_INDENT}{'seen' if number == 0 else '':<5} ", _seen(evidence)

@@ -152,7 +152,7 @@ def _well(case: _Case) -> str:
 
 
 def _observed(case: _Case) -> str:
-    return f"{case.result.verdict.state}: {wording.finding(case.result)}"
+    return wording.finding(case.result)
 
 
 def _unclear(case: _Case) -> list[Layer]:
