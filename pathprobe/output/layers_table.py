@@ -34,7 +34,8 @@ def render(report: LayersReport, *, colour: bool = False, verbose: bool = False,
     """
     lines = [_heading(report, colour=colour), ""]
     for skipped, group in groupby(report.layers, key=lambda one: one.status is Status.SKIP and one.summary):
-        rows = _skipped(list(group)) if skipped else [part for one in group for part in _row(one, verbose=verbose)]
+        layers = list(group)
+        rows = _skipped(layers) if skipped else [part for one in layers for part in _row(one, verbose=verbose)]
         for begin, text in rows:
             lines += _folded(begin, text, width)
     if colour:
