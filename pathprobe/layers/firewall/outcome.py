@@ -64,17 +64,19 @@ class Redirection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What becomes of the packets from ``sources`` (None: of all that were asked about).
+    """What becomes of the packets from ``sources``, or of the answers to these.
 
     ``decided``: who said so; None where no rule or policy had anything against it. ``came_by``: the rules that jumped
-    there, outermost first. ``passed``: for each hook, by which rule or policy it was let through. ``doubts``: on what
-    it depends; empty where it is certain. ``detail``: with what it was rejected, to whom it is handed.
+    there, outermost first. ``passed``: for each hook, by which rule or policy it was let through; ``several``: that is
+    one of several ways. ``doubts``: on what it depends, the latest first; empty where it is certain. ``detail``: with
+    what it was rejected, to whom it is handed.
     """
 
     fate: Fate
     decided: Place | None
     came_by: tuple[Place, ...] = ()
     passed: tuple[Place, ...] = ()
+    several: bool = False
     detail: str = ""
     sources: Ranges | None = None
     doubts: tuple[Doubt, ...] = ()

@@ -23,7 +23,7 @@ from pathprobe.layers.firewall.model import (
     Translate,
 )
 from pathprobe.layers.firewall.owners import Owners
-from pathprobe.layers.network import Address, Interface, Network, map_routes
+from pathprobe.layers.network import Address, Interface, Network
 from tests.layers.firewall.factories import (
     ACCEPT,
     DROP,
@@ -34,6 +34,7 @@ from tests.layers.firewall.factories import (
     nat,
     number,
     port,
+    routes,
     ruleset,
     source,
 )
@@ -113,7 +114,7 @@ def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() ->
         name="eth1", addresses=(Address(text="10.1.0.5", version=4, number=number("10.1.0.5"), prefix=24),)
     )
     rules = ruleset(chain("in", (Named(field=Field.INPUT_INTERFACE, patterns=("eth1",)), DROP), base=hooked()))
-    local = map_routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
+    local = routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
     row = judged(rules, replace(here, interfaces=(*here.interfaces, second), routes=(*here.routes, *local)))
     assert row.status is Status.UNKNOWN
 
