@@ -63,9 +63,11 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
 
 def _packets(asked: PortQuestion, here: Network, sockets: Sockets) -> tuple[Question, ...]:
     """To the addresses where it is served; to all of them where it is served nowhere outside."""
-    every = questions(here, protocol=asked.protocol, port=asked.port, source=asked.source)
-    every = tuple(one for one in every if asked.version in (None, one.version))
     outer = [one for one in sockets.serving if not one.is_loopback]
+    bound = frozenset() if any(one.is_any for one in outer) else frozenset(one.address for one in outer)
+    every = questions(here, protocol=asked.protocol, port=asked.port, source=asked.source, bound_to=bound)
+    every = every or questions(here, protocol=asked.protocol, port=asked.port, source=asked.source)
+    every = tuple(one for one in every if asked.version in (None, one.version))
     served = tuple(one for one in every if any(_takes(socket, one) for socket in outer))
     return served or every
 

@@ -169,13 +169,17 @@ def _finding(case: Case, kept_by: Owners) -> Finding:
 def _open(case: Case) -> Finding:
     told = case.ruled
     by = _let_in_by(told.outcome)
-    sentence = f"let in by {words.rule(by)}" if by else _NO_RULE
+    more = " and other rules" if told.outcome.several else ""
+    sentence = f"let in by {words.rule(by)}{more}" if by else _NO_RULE
     for redirection in told.outcome.redirections:
         sentence += f", sent on to {_destination(redirection)} by {words.rule(redirection.place)}"
     status = Status.PASS
     for other in told.others[:_MOST_GROUPS]:
         status = Status.WARN
-        sentence += f"; but {_group(other, case)} {words.fate(other)}{_on_the_way_out(told)}"
+        sentence += f"; but {_group(other, case)} {words.fate(other)}"
+    for other in told.unanswered[:_MOST_GROUPS]:
+        status = Status.WARN
+        sentence += f"; but the answer to {_who(other, case)} is {words.fate(other)}"
     for limited in told.limited[:1]:
         limit = next(doubt for doubt in limited.doubts if doubt.is_reached)
         sentence += f"; {words.fate(limited)} once the limit of {words.doubt(limit)} is reached"
@@ -245,15 +249,19 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
     )
 
 
+def _who(outcome: Outcome, case: Case) -> str:
+    return words.senders(outcome.sources, case.question.version)
+
+
 def _group(outcome: Outcome, case: Case) -> str:
     """``10.0.0.0/8 is``, ``everybody else is``."""
-    who = words.senders(outcome.sources, case.question.version)
+    who = _who(outcome, case)
     return f"{who} {'are' if ' and ' in who or who.endswith('addresses') else 'is'}"
 
 
 def _seen(told: Ruled) -> Iterator[Evidence]:
     """The rule that decided and those that led there; then those of the others, and of the translations."""
-    for outcome in (told.outcome, *told.others[:_MOST_GROUPS]):
+    for outcome in (told.outcome, *told.others[:_MOST_GROUPS], *told.unanswered[:_MOST_GROUPS]):
         by = _let_in_by(outcome) if outcome.fate is Fate.ACCEPTED else outcome.decided
         if by is not None:
             yield words.evidence(by)

@@ -7,7 +7,7 @@ not yet reached: who asks once is one of few.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pathprobe.layers.firewall.evaluation.journey import Journey
@@ -24,13 +24,15 @@ class Ruling(StrEnum):
 class Ruled:
     """``outcome``: of most senders; ``others``: those that fare otherwise, the largest group first.
 
-    ``of_answer``: it is about the way out. ``limited``: outcomes of those who come once a limit is reached.
+    ``of_answer``: it is about the way out. ``unanswered``: of senders who are let in, and whose answer is stopped.
+    ``limited``: outcomes of those who come once a limit is reached.
     """
 
     ruling: Ruling
     outcome: Outcome
     others: tuple[Outcome, ...] = ()
     of_answer: bool = False
+    unanswered: tuple[Outcome, ...] = ()
     limited: tuple[Outcome, ...] = ()
 
 
@@ -40,27 +42,33 @@ def ruled(journey: Journey) -> Ruled:
     if inwards.ruling is Ruling.BLOCKED or not journey.way_out:
         return inwards
     outwards = _of_one_way(journey.way_out, of_answer=True)
-    return inwards if outwards.ruling is Ruling.OPEN and not outwards.others else _graver(inwards, outwards)
+    if _ORDER.index(outwards.ruling) > _ORDER.index(inwards.ruling):
+        return outwards
+    return replace(inwards, unanswered=outwards.others) if outwards.ruling is Ruling.OPEN else inwards
 
 
-def _graver(inwards: Ruled, outwards: Ruled) -> Ruled:
-    order = (Ruling.OPEN, Ruling.DEPENDS, Ruling.BLOCKED)
-    return outwards if order.index(outwards.ruling) > order.index(inwards.ruling) else inwards
+_ORDER = (Ruling.OPEN, Ruling.DEPENDS, Ruling.BLOCKED)
 
 
 def _of_one_way(outcomes: Iterable[Outcome], *, of_answer: bool) -> Ruled:
-    ordered = sorted(outcomes, key=lambda one: (bool(_doubts(one)), -_share(one)))
-    usual = [one for one in ordered if not any(doubt.is_reached for doubt in one.doubts)] or ordered
-    main = usual[0]
+    ordered = sorted(outcomes, key=lambda one: (_is_unsure(one), -_share(one)))
+    at_first = [one for one in ordered if not _reached(one)]
+    main = (at_first or ordered)[0]
+    usual, limited = (at_first, [one for one in ordered if _reached(one)]) if at_first else (ordered, [])
     others = tuple(one for one in usual if _class(one) is not _class(main))
-    limited = tuple(one for one in ordered if one not in usual and _class(one) is not _class(main))
-    return Ruled(ruling=_ruling(main, usual, others), outcome=main, others=others, of_answer=of_answer, limited=limited)
+    return Ruled(
+        ruling=_ruling(main, usual, others),
+        outcome=main,
+        others=others,
+        of_answer=of_answer,
+        limited=tuple(one for one in limited if _class(one) is not _class(main)),
+    )
 
 
 def _ruling(main: Outcome, usual: list[Outcome], others: tuple[Outcome, ...]) -> Ruling:
     if not others:
         return _class(main)
-    if any(_doubts(one) for one in usual) or _class(main) is not Ruling.OPEN:
+    if any(_is_unsure(one) for one in usual) or _class(main) is not Ruling.OPEN:
         return Ruling.DEPENDS
     return Ruling.OPEN
 
@@ -71,7 +79,11 @@ def _class(outcome: Outcome) -> Ruling:
     return Ruling.DEPENDS if outcome.fate is Fate.HANDED else Ruling.BLOCKED
 
 
-def _doubts(outcome: Outcome) -> bool:
+def _reached(outcome: Outcome) -> bool:
+    return any(doubt.is_reached for doubt in outcome.doubts)
+
+
+def _is_unsure(outcome: Outcome) -> bool:
     return any(not doubt.is_limit for doubt in outcome.doubts)
 
 

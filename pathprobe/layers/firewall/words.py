@@ -20,7 +20,7 @@ _VERBS = {
     Fate.ACCEPTED: "let in",
     Fate.DROPPED: "dropped",
     Fate.REJECTED: "rejected",
-    Fate.HANDED: "handed to a program that decides",
+    Fate.HANDED: "handed on",
     Fate.LOST: "lost",
 }
 
@@ -71,6 +71,9 @@ def fate(outcome: Outcome) -> str:
     if outcome.fate is Fate.LOST:
         return f"sent where nobody takes it: {outcome.detail}"
     verb = _VERBS[outcome.fate]
+    if outcome.fate is Fate.HANDED:
+        by = f" by {rule(outcome.decided)}" if outcome.decided else ""
+        return f"{verb}{by} and decided elsewhere" + (f" ({outcome.detail})" if outcome.detail else "")
     if outcome.decided is None:
         return f"{verb}: no rule is against it"
     return f"{verb} by {rule(outcome.decided)}{_answer(outcome)}"
@@ -101,7 +104,7 @@ def senders(sources: Ranges | None, version: int) -> str:
     if len(networks) > _MOST_SENDERS or len(sources) > _MOST_SENDERS:
         size = sum(high - low + 1 for low, high in sources)
         return "everybody else" if size > (1 << bits) // 2 else f"{len(sources)} ranges of addresses"
-    return " and ".join(networks)
+    return f"{', '.join(networks[:-1])} and {networks[-1]}" if len(networks) > 1 else networks[0]
 
 
 def _networks(low: int, high: int, version: int) -> list[str]:

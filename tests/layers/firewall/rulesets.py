@@ -45,7 +45,7 @@ _nft_match = st.one_of(
         "ip saddr @friends",
         "ip saddr != @friends",
         "tcp dport @opened",
-        "ip saddr . tcp dport { 10.0.0.0/8 . 80, 192.0.2.7 . 400-9000 }",
+        "ip saddr . tcp dport { 10.0.0.0/8 . 80, 198.51.100.5 . 80, 192.0.2.7 . 400-9000, 10.77.0.0/16 . 443 }",
         "ip saddr . tcp dport != { 10.0.0.0/8 . 80, 192.0.2.7 . 443 }",
         "meta l4proto . th dport { tcp . 80, udp . 443 }",
         "iifname . tcp dport { outside . 80, inside . 443 }",

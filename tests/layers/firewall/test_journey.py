@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pathprobe.layers.firewall.evaluation.journey import Journey, journey
@@ -24,6 +26,7 @@ from pathprobe.layers.firewall.model import (
     Untrack,
 )
 from pathprobe.layers.firewall.outcome import Fate
+from pathprobe.layers.network import Interface
 from tests.layers.firewall.factories import (
     ACCEPT,
     DROP,
@@ -156,3 +159,74 @@ def test_a_mark_of_a_connection_that_is_not_kept_cannot_be_read_and_ends_the_rul
         chain("in", (Copy(field=Field.MARK, source=Field.CT_MARK), DROP), base=hooked()),
     )
     assert fates(found)[0] == [Fate.ACCEPTED]
+
+
+def test_of_chains_of_one_priority_the_youngest_is_asked_first() -> None:
+    """As the kernel has it: nf_hook_entries_grow puts a new one before those that are there."""
+    marks = chain("marks", (Assign(field=Field.MARK, flip=1),), base=hooked())
+    drops = chain("drops", (Compare(field=Field.MARK, ranges=((1, 1),)), DROP), base=hooked())
+    for first, second, expected in ((drops, marks, Fate.DROPPED), (marks, drops, Fate.ACCEPTED)):
+        tables = tuple(
+            Table(backend=Backend.NFT, family=Family.INET, name=one.name, chains={one.name: one})
+            for one in (first, second)
+        )
+        assert fates(journey(Ruleset(tables=tables), syn(), machine()))[0] == [expected]
+
+
+def test_senders_who_get_no_answer_are_told_apart_from_those_who_do() -> None:
+    here = (number("10.0.0.0"), number("10.255.255.255"))
+    to_them = Compare(field=Field.IP_DESTINATION, ranges=(here,))
+    found = led(chain("out", (to_them, ACCEPT), (DROP,), base=hooked(Hook.OUTPUT)))
+    told = {one.fate: one.sources for one in found.way_out}
+    assert told[Fate.ACCEPTED] == (here,)
+    assert told[Fate.DROPPED] == ((0, here[0] - 1), (here[1] + 1, 2**32 - 1))
+
+
+LOCAL = number("10.0.0.5")
+
+
+def itself(*chains: Chain, to_port: int = 80) -> Journey:
+    """Asked by this machine at its own address: out and in again by loopback."""
+    return journey(ruleset(*chains), syn(to_port, by="10.0.0.5", interface="lo"), machine())
+
+
+def test_what_a_machine_sends_itself_goes_out_first_and_answers_over_loopback() -> None:
+    by_loopback = Named(field=Field.OUTPUT_INTERFACE, patterns=("lo",))
+    found = itself(chain("out", (by_loopback, ACCEPT), base=hooked(Hook.OUTPUT, policy=Ending.DROP)))
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_what_a_machine_sends_itself_is_not_translated_on_its_way_in() -> None:
+    """On the way out it was decided that nothing is (nf_nat_alloc_null_binding)."""
+    found = itself(chain("nat", PUBLISHED, base=nat()), to_port=8080)
+    assert [one.redirections for one in found.way_in] == [()]
+
+
+def test_a_published_port_is_reached_from_this_machine_without_forwarding() -> None:
+    found = itself(
+        chain("nat", PUBLISHED, base=nat(Hook.OUTPUT)),
+        chain("forward", base=hooked(Hook.FORWARD, policy=Ending.DROP)),
+        to_port=8080,
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_chains_of_a_bridges_port_are_asked_too() -> None:
+    here = machine()
+    port_of_bridge = replace(here, interfaces=(*here.interfaces, Interface(name="p0", master="eth0")))
+    rules = ruleset(
+        chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=("p0",))), family=Family.NETDEV, name="early"
+    )
+    assert fates(journey(rules, syn(), port_of_bridge))[0] == [Fate.DROPPED]
+
+
+def test_very_many_translations_are_not_taken_for_one_another() -> None:
+    """Each for one sender, as kube-proxy and cloud agents write them: who is none of them is not translated."""
+    own = [
+        (Compare(field=Field.IP_SOURCE, ranges=((one, one),)), port(80), Translate(kind=Nat.DNAT, addresses=(one, one)))
+        for one in range(number("203.0.113.1"), number("203.0.113.80"))
+    ]
+    found = led(chain("nat", *own, base=nat()))
+    (mine,) = [one for one in found.way_in if not one.redirections]
+    assert (mine.fate, mine.doubts) == (Fate.ACCEPTED, ())
+    assert len(found.way_in) == 80

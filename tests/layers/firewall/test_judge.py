@@ -74,7 +74,7 @@ def over_ipv4(*chains: Chain) -> Layer:
         (((SELDOM, ACCEPT), (DROP,)), Status.PASS, 'dropped by "in 2" (inet filter in handle 12) once the limit'),
         (((OFTEN, DROP),), Status.PASS, 'dropped by "in 1" (inet filter in handle 11) once the limit'),
         (((OFTEN, ACCEPT), (DROP,)), Status.FAIL, 'dropped by "in 2"'),
-        (((HANDED,),), Status.UNKNOWN, "handed to a program that decides"),
+        (((HANDED,),), Status.UNKNOWN, "and decided elsewhere (queue to 1)"),
     ],
 )
 def test_the_row_says_what_becomes_of_packets_and_by_which_rule(
