@@ -17,7 +17,7 @@ from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.listening.facts import Activation, Elsewhere, HostAddress, Process, Socket, Sockets
 from pathprobe.layers.listening.holders import is_called
 from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
-from pathprobe.layers.system import Said, System, ThisMachine, Unread
+from pathprobe.layers.system import Said, System, Unread, is_live
 
 #: Bit of CAP_SYS_PTRACE, without which the files of other users' processes are not to be seen (capabilities(7)).
 _PTRACE = 19
@@ -46,7 +46,7 @@ def read_behind(
 
 
 def _reading(system: System, processes: Processes | None) -> _Reading:
-    asking = processes or (ThisMachinesProcesses() if isinstance(system, ThisMachine) else RecordedProcesses())
+    asking = processes or (ThisMachinesProcesses() if is_live(system) else RecordedProcesses())
     return _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
 
 

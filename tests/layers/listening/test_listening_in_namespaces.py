@@ -257,6 +257,7 @@ class Counting(ThisMachine):
     """What it was asked, in order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[str] = []
 
     def run(self, *command: str) -> Said | Unread:
