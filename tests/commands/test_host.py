@@ -143,7 +143,7 @@ def test_who_serves_a_published_port_in_its_container_is_told() -> None:
     ("listens_on", "words", "expected"),
     [
         (None, "handed on to 10.78.0.2:80, where nothing listens", status.CLOSED),
-        ("127.0.0.1", "handed on to 10.78.0.2:80, where only 127.0.0.1:80 is listened on, by", status.BLOCKED),
+        ("127.0.0.1", "listens on 127.0.0.1:80 only", status.BLOCKED),
     ],
 )
 def test_a_container_that_does_not_serve_its_published_port_is_the_cause(

@@ -128,9 +128,10 @@ def _by_another(facts: Kernel, question: Question, back: str, others: list[str])
 def _filtered(facts: Kernel, strict: list[str]) -> Finding:
     dropped = facts.tcp[_FILTERED]
     paths = [_filter(one) for one in strict]
+    packets = f"{dropped} packet{'' if dropped == 1 else 's'}"
     return Finding(
         status=Status.WARN,
-        sentence=f"the reverse path filter is strict on {', '.join(strict)} and dropped {dropped} packet{'' if dropped == 1 else 's'} so far",
+        sentence=f"the reverse path filter is strict on {', '.join(strict)} and dropped {packets} so far",
         evidence=(*facts.seen(_filter("all"), *paths), *_filter_drops(facts)),
         why=_REVERSE_PATH,
         fix=tuple(f"sysctl -w {name(path)}={_LOOSE}" for path in paths),
