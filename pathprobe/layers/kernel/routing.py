@@ -34,19 +34,21 @@ _NO_IPV6 = "Without IPv6 the machine has no such address and answers nothing tha
 #: What modules of tunnels make for themselves in each namespace: down, as a rule, and nobody's way in.
 _FALLBACKS = frozenset({"sit0", "gre0", "gretap0", "erspan0", "ip_vti0"})
 
-#: Who carries packets to the machine itself: what comes in by it is not filtered (fib_validate_source()).
+#: By it come the machine's own packets, which neither rp_filter nor forwarding nor route_localnet is for.
 _LOOPBACK = "lo"
 
 
 def find(facts: Kernel, question: Question) -> Iterator[Finding]:
-    if question.no_route_back is not None:
-        yield _no_way_back(question, question.no_route_back)
-    elif question.version != 6:
-        yield from _reverse_path(facts, question)
-    if question.version != 6:
-        yield from _localnet(facts, question)
     if question.version == 6:
         yield from _ipv6(facts, question)
+    if question.no_route_back is not None:
+        yield _no_way_back(question, question.no_route_back)
+    if question.arrival == _LOOPBACK:
+        return
+    if question.version != 6:
+        if question.no_route_back is None:
+            yield from _reverse_path(facts, question)
+        yield from _localnet(facts, question)
     if question.forwarded:
         yield from _forwarding(facts, question)
 
@@ -73,8 +75,6 @@ def _no_way_back(question: Question, reason: str) -> Finding:
 
 def _reverse_path(facts: Kernel, question: Question) -> Iterator[Finding]:
     arrival, back = question.arrival, question.route_back
-    if arrival == _LOOPBACK:
-        return
     if arrival is not None and back is not None:
         yield from _asymmetric(facts, question, arrival, back)
         return

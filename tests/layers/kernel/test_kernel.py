@@ -139,10 +139,12 @@ def test_containers_and_idle_tunnels_are_no_other_way_in() -> None:
     assert kernel.judge(inner, 8080, "tcp", arrival="eth0", route_back="eth0").status is PASS
 
 
-def test_what_comes_by_loopback_is_not_filtered() -> None:
+@pytest.mark.parametrize(
+    "asked", [{"route_back": "eth0"}, {}, {"lands_on": "127.0.0.1"}, {"forwarded": True, "lands_on": "172.17.0.2"}]
+)
+def test_the_machines_own_packets_are_neither_filtered_nor_forwarded(asked: dict[str, Any]) -> None:
     strict = facts(rp_filter("all", 1), tcp={"IPReversePathFilter": 3})
-    assert kernel.judge(strict, 8080, "tcp", arrival="lo", route_back="eth0").status is PASS
-    assert kernel.judge(strict, 8080, "tcp", arrival="lo").status is PASS
+    assert kernel.judge(strict, 8080, "tcp", arrival="lo", **asked).status is PASS
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -262,9 +262,10 @@ def test_secrets_of_a_command_line_are_shown_nowhere() -> None:
 
 
 def test_the_live_processes_command_line_is_masked_word_by_word() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()", "--db-password", "two words", "--port=8080"], stdin=subprocess.PIPE
-    ) as process:
+    command = [sys.executable, "-c", "print(); input()", "--db-password", "two words", "--port=8080"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # until then it may still be on its way to this command line
         found = ThisMachinesProcesses().process(process.pid)
         process.communicate(b"\n")
     assert found is not None
