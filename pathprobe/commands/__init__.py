@@ -19,6 +19,7 @@ _COMMANDS = {
     "tcp": ("probe", "Is this TCP port reachable from here, and if not, what stops it and where?"),
     "udp": ("probe", "The same for UDP: open, closed, filtered, and what a silence rules out."),
     "icmp": ("probe", "The same for echo (ping)."),
+    "diagnose": ("diagnose", "Why can I not connect? All layers in order, the broken one named, and how to mend it."),
     "batch": ("batch", "Very many targets from a file: which are reachable, and where do the others die?"),
     "analyze": ("analyze", "The verdicts that follow from a capture, ours or anybody's; no privileges, no network."),
     "diff": ("diff", "What changed between two reports or captures: before and after, or from here and from there."),
@@ -55,7 +56,8 @@ class _LazyGroup(click.Group):
             if error.errno == errno.EPIPE:
                 raise  # click knows what to do when the reader went away
             # What stdout could not take must not be tried once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if sys.stdout is not None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             click.echo(f"pathprobe: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", err=True)
             sys.exit(_CANNOT)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pathprobe.commands.batch_form import Entry, Form
+from pathprobe.commands.terminal import is_terminal
 from pathprobe.core.report import Report
 from pathprobe.output.batch_rows import Row
 from pathprobe.output.progress import bar
@@ -60,7 +61,7 @@ class Progress:
         self._done = self._not_open = 0
         self._started = self._drawn = time.monotonic()
         self._visible = False
-        self._on_terminal = sys.stderr.isatty()
+        self._on_terminal = is_terminal(sys.stderr)
 
     def step(self, *, is_open: bool) -> None:
         """One more is known."""

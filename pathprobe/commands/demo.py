@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pathprobe.commands import status
+from pathprobe.commands.terminal import is_terminal
 
 if TYPE_CHECKING:
     from pathprobe.net.scenario import Scenario
@@ -83,7 +84,7 @@ def _on_simulated_network(scenario: Scenario, path: Path) -> None:
         capture_path=str(path),
         capture_packets=keeper.packets,
     )
-    click.echo(table.render(report, colour=sys.stdout.isatty()))
+    click.echo(table.render(report, colour=is_terminal(sys.stdout)))
     _point_at(path)
 
 

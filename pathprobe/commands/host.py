@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 from pathprobe.commands import status
 from pathprobe.commands.host_backup import backup, restore
 from pathprobe.commands.seconds import Seconds
+from pathprobe.commands.terminal import is_terminal, width
 
 _PROTOCOLS = ("tcp", "udp")
 
@@ -61,11 +63,23 @@ class _Address(click.ParamType[Any]):
             self.fail(f"{value!r} is no IP address", param, ctx)
 
 
+class _PortContext(click.Context):
+    """The hidden command's name is nobody's business."""
+
+    @property
+    def command_path(self) -> str:
+        return self.parent.command_path if self.parent else super().command_path
+
+
+class _PortCommand(click.Command):
+    context_class = _PortContext
+
+
 @click.group(cls=_PortOrCommand, options_metavar="", subcommand_metavar="PORT[/tcp|/udp] [OPTIONS]")
 def host() -> None:
     """Is this machine's own PORT served, let in by its firewall, and allowed?
 
-    Says who listens and where, leads a packet through all rules of nft and iptables and names the one that decides,
+    Says who listens and where, walks a packet through all rules of nft and iptables and names the one that decides,
     looks at the kernel's own reasons to drop it, and at SELinux and AppArmor. Changes nothing; what is printed as a
     fix is for you to copy. Without root it says what it could not see.
 
@@ -76,8 +90,9 @@ def host() -> None:
     sudo pathprobe host restore DIR               show what differs; --yes puts it back
 
     \b
-    Exit status: 0 healthy, 3 nothing listens, 4 blocked, 6 could not tell; 1 could not do the job,
-    2 wrong command line.
+    Exit status: 0 healthy, 3 nothing listens, 4 blocked, 6 could not tell; 1 could not do the job, 2 wrong
+    command line. With --watch-arrivals: 0 all were answered, 3 reset, 4 some were stopped, 6 nothing came or could
+    not tell; 130 interrupted.
     """
 
 
@@ -85,9 +100,9 @@ host.add_command(backup)
 host.add_command(restore)
 
 
-@host.command(_CHECK, hidden=True)
+@host.command(_CHECK, hidden=True, cls=_PortCommand)
 @click.argument("port", type=_Port(), metavar="PORT[/tcp|/udp]")
-@click.option("--from", "source", type=_Address(), metavar="ADDRESS", help="Who is to reach it (default: anybody).")
+@click.option("--from", "source", type=_Address(), metavar="ADDRESS", help="Check for this client (default: any).")
 @click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
 @click.option("-4", "family", flag_value=4, type=int, help="Over IPv4 only.")
 @click.option("-6", "family", flag_value=6, type=int, help="Over IPv6 only.")
@@ -98,7 +113,7 @@ host.add_command(restore)
     metavar="SECONDS",
     help="Instead: watch what arrives for so long, and say what became of each packet.",
 )
-@click.option("--trace-rules", is_flag=True, help="Name the nft rule too, by a table that is removed at the end.")
+@click.option("--trace-rules", is_flag=True, help="Also name the nft rule (adds a temporary nftables table).")
 @click.option(
     "-w",
     "--write",
@@ -140,7 +155,12 @@ def check(
     question = PortQuestion(port=number, protocol=protocol, source=source, version=family, expected=expect)
     layers = look(ThisMachine(), question, now=started)
     asked = Asked(
-        given=f"{number}/{protocol}", protocol=protocol, port=number, source=None if source is None else str(source)
+        given=f"{number}/{protocol}",
+        protocol=protocol,
+        port=number,
+        source=None if source is None else str(source),
+        version=family,
+        command=_again(number, protocol, source, expect, family),
     )
     report = LayersReport(
         asked=asked,
@@ -153,6 +173,15 @@ def check(
     sys.exit(status.of_layers(layers))
 
 
+def _again(port: int, protocol: str, source: Any, expect: str | None, family: int | None) -> str:
+    """What to run to ask the same once more."""
+    words = ["sudo", "pathprobe", "host", f"{port}/{protocol}"]
+    words += ["--from", str(source)] if source is not None else []
+    words += ["--expect", expect] if expect else []
+    words += [f"-{family}"] if family else []
+    return shlex.join(words)
+
+
 def _rendered(report: Any, *, as_json: bool, verbose: bool) -> str:
     if as_json:
         from pathprobe.output import layers_json
@@ -160,4 +189,4 @@ def _rendered(report: Any, *, as_json: bool, verbose: bool) -> str:
         return layers_json.render(report)
     from pathprobe.output import layers_table
 
-    return layers_table.render(report, colour=sys.stdout.isatty(), verbose=verbose)
+    return layers_table.render(report, colour=is_terminal(sys.stdout), verbose=verbose, width=width())

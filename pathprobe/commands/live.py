@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from pathprobe import __version__
+from pathprobe.commands.terminal import is_terminal
 from pathprobe.commands.vantage import NO_PRIVILEGE, CannotProbe, check_vantage
 from pathprobe.core.redaction.command import told_command
 from pathprobe.core.report import Report, Result, Target, Vantage
@@ -96,7 +97,7 @@ async def _ask(targets: Sequence[Target], options: Options, recorder: Recorder |
     epoch, started = time.time(), time.monotonic()
     results: list[Result] = []
     routes: list[Route | None] = []
-    progress = _Progress(sys.stderr.isatty())
+    progress = _Progress(is_terminal(sys.stderr))
     try:
         for target in targets:
             if interrupted.is_set():

@@ -15,6 +15,7 @@ import click
 from pathprobe.commands import status, ticket, timing
 from pathprobe.commands.ending import fail
 from pathprobe.commands.seconds import Seconds
+from pathprobe.commands.terminal import is_terminal
 from pathprobe.commands.ticket import Ticket
 from pathprobe.engine.ticket_place import CannotPlace
 
@@ -188,4 +189,4 @@ def rendered(report: Report, *, as_json: bool) -> str:
         return json.render(report)
     from pathprobe.output import table
 
-    return table.render(report, colour=sys.stdout.isatty())
+    return table.render(report, colour=is_terminal(sys.stdout))

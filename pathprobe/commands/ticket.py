@@ -6,10 +6,10 @@ import secrets
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import click
@@ -58,15 +58,17 @@ class Ticket:
         write: Path | None = None,
         capture: Path | None = None,
         both_ends: bool = False,
+        more: Sequence[str] = (),
     ) -> Ticket:
         """Until the command ends. ``write``: where the user wants the packets too; ``capture``: where they are;
-        ``both_ends``: the server's are somewhere too.
+        ``both_ends``: the server's are somewhere too; ``more``: files that the command itself will add.
 
         Ends the program before the first probe where the ticket cannot be.
         """
         if redact and place is None:
             _fail("--redact is about tickets: add --ticket DIR or --ticket FILE.zip", status.USAGE)
-        kept = cls(_place(place, write, both_ends=both_ends) if place else None, write or capture, redact=redact)
+        ready = _place(place, write, both_ends=both_ends, more=more) if place else None
+        kept = cls(ready, write or capture, redact=redact)
         return click.get_current_context().with_resource(kept)
 
     def __enter__(self) -> Self:
@@ -103,8 +105,8 @@ class Ticket:
         kept = self._place.file(EVIDENCE)
         return replace(report, capture_path=None if kept is None else str(kept))
 
-    def put(self, report: Report) -> None:
-        """Write it. Raises CannotPlace."""
+    def put(self, report: Report, more: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write it, with ``more`` files: name -> text. Raises CannotPlace."""
         if self._place is None or self.evidence is None:
             return
         from pathprobe.commands.live import WORDS
@@ -116,16 +118,16 @@ class Ticket:
             report, *evidence = evidence_of_both(client, server, report, WORDS)
         else:
             report, *evidence = evidence_of(self.evidence, report, WORDS)
-        self._place.put(_files(report, evidence, self._routes, redact=self._redact))
+        self._place.put(_files(report, evidence, self._routes, more, redact=self._redact))
         click.echo(f"pathprobe: the ticket is in {self._place.path}", err=True)
 
 
-def _place(path: Path, write: Path | None, *, both_ends: bool) -> TicketPlace:
+def _place(path: Path, write: Path | None, *, both_ends: bool, more: Sequence[str]) -> TicketPlace:
     from pathprobe.output.ticket import names
 
     if write and write.exists() and not write.is_file():
         _fail(f"{write} is no file that can be read again: leave out -w, the ticket has the packets", status.USAGE)
-    wanted = names(both_ends=both_ends)
+    wanted = names(both_ends=both_ends, more=more)
     taken = {(path / name).absolute() for name in wanted} | {path.absolute()}
     if write and write.absolute() in taken:
         _fail(f"-w and --ticket both want {write}: leave out -w, the ticket has the packets", status.USAGE)
@@ -135,7 +137,9 @@ def _place(path: Path, write: Path | None, *, both_ends: bool) -> TicketPlace:
         _fail(str(error), status.CANNOT)
 
 
-def _files(report: Report, evidence: Sequence[bytes], routes: Sequence[str], *, redact: bool) -> dict[str, bytes]:
+def _files(
+    report: Report, evidence: Sequence[bytes], routes: Sequence[str], more: Mapping[str, str], *, redact: bool
+) -> dict[str, bytes]:
     from pathprobe.core.redaction.command import told_command
     from pathprobe.engine.surroundings import surroundings
     from pathprobe.output.ticket import files
@@ -143,7 +147,7 @@ def _files(report: Report, evidence: Sequence[bytes], routes: Sequence[str], *, 
     if redact:
         return _redacted(report, evidence, routes)
     about = surroundings(report, command=told_command(sys.argv[1:]), routes=routes)
-    return files(report, [_shown(one) for one in evidence], about)
+    return files(report, [_shown(one) for one in evidence], about, more)
 
 
 def _shown(octets: bytes) -> Shown:

@@ -82,7 +82,7 @@ class Layer:
 class Asked:
     """What was asked about; ``address`` is None where the question is this machine's port.
 
-    ``source``: who is to reach it, None for anybody.
+    ``source``: who is to reach it, None for anybody; ``version``: 4 or 6 alone. ``command``: what to run to ask again.
     """
 
     given: str
@@ -90,6 +90,8 @@ class Asked:
     port: int | None
     address: str | None = None
     source: str | None = None
+    version: int | None = None
+    command: str = ""
 
     @property
     def label_of_port(self) -> str:
@@ -98,8 +100,12 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
-        return self.label_of_port + (f" from {self.source}" if self.source else "")
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``."""
+        if self.address is not None:
+            host = f"[{self.address}]" if ":" in self.address else self.address
+            return f"{host}:{self.label_of_port}"
+        over = f" over IPv{self.version}" if self.version and not self.source else ""
+        return self.label_of_port + over + (f" from {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +118,26 @@ class Conclusion:
     next_steps: tuple[str, ...] = ()
 
 
+class Mark(StrEnum):
+    """What is known of an item of a checklist: well, to be mended, or for somebody to look at."""
+
+    OK = "ok"
+    MEND = "mend"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What is to be looked at after a change, and what of it is known."""
+
+    topic: str
+    mark: Mark
+    said: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersReport:
-    """``started`` in seconds since 1970, ``duration`` in seconds."""
+    """``started`` in seconds since 1970, ``duration`` in seconds. ``results``: what the probes of layers 4, 5 said."""
 
     asked: Asked
     started: float
@@ -122,3 +145,4 @@ class LayersReport:
     layers: tuple[Layer, ...]
     conclusion: Conclusion
     results: tuple[Result, ...] = ()
+    checklist: tuple[Item, ...] = ()

@@ -17,21 +17,25 @@ def conclude(layers: Sequence[Layer], asked: Asked) -> Conclusion:
     if broken:
         return _stopped(broken, asked)
     if unclear:
-        rows = " and ".join(f"layer {one.number} ({one.name})" for one in unclear)
         return Conclusion(
             layer=None,
             word="UNKNOWN",
-            summary=f"nothing that could be seen stops it, but {rows} could not be told",
-            next_steps=_unclear_steps(asked),
+            summary=f"{_rows(unclear)} could not be told; nothing else stops it",
+            next_steps=(
+                f"{_command(asked)} --watch-arrivals 30, and ask from the client meanwhile: it shows what becomes of "
+                "each packet.",
+            ),
         )
+    warned = [one for one in layers if one.status is Status.WARN]
+    doubt = f"; {_rows(warned)} {'deserve' if len(warned) > 1 else 'deserves'} a look" if warned else ""
     return Conclusion(
         layer=None,
         word="HEALTHY",
-        summary="nothing on this machine stops it" + _warned(layers),
+        summary=f"nothing on this machine stops it{doubt}",
         next_steps=(
             f"If it cannot be reached all the same, the packets die on their way: pathprobe {asked.protocol} "
             f"ADDRESS:{asked.port} from the client says where.",
-            f"pathprobe host {asked.label_of_port} --watch-arrivals 30 shows here whether they arrive.",
+            f"{_command(asked)} --watch-arrivals 30 shows here whether they arrive.",
         ),
     )
 
@@ -44,7 +48,7 @@ def _stopped(broken: Sequence[Layer], asked: Asked) -> Conclusion:
         layer=first.number,
         word=word,
         summary=f"layer {first.number} ({first.name}): {first.summary}{also}",
-        next_steps=(f"Mend that, then look again: pathprobe host {asked.label_of_port}",),
+        next_steps=(f"Fix that, then check again: {asked.command or _command(asked)}",),
     )
 
 
@@ -54,13 +58,9 @@ def _causes(broken: Sequence[Layer]) -> list[Layer]:
     return [one for one in broken if not (denied and one.is_absent)]
 
 
-def _unclear_steps(asked: Asked) -> tuple[str, ...]:
-    return (
-        f"sudo pathprobe host {asked.label_of_port} --watch-arrivals 30, and ask from the client meanwhile: it shows "
-        "what becomes of each packet.",
-    )
+def _command(asked: Asked) -> str:
+    return f"sudo pathprobe host {asked.label_of_port}"
 
 
-def _warned(layers: Sequence[Layer]) -> str:
-    warned = [f"layer {one.number} ({one.name})" for one in layers if one.status is Status.WARN]
-    return f"; {' and '.join(warned)} deserves a look" if warned else ""
+def _rows(layers: Sequence[Layer]) -> str:
+    return " and ".join(f"layer {one.number} ({one.name})" for one in layers)

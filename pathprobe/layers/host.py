@@ -17,7 +17,7 @@ from pathprobe.layers.firewall import read as rules
 from pathprobe.layers.firewall.cases import IpAddress, questions
 from pathprobe.layers.firewall.evaluation.journey import Question
 from pathprobe.layers.firewall.judge import Case
-from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, processes_of
+from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
 from pathprobe.layers.listening.placing import meets
 from pathprobe.layers.mandatory_access import judge as access
 from pathprobe.layers.mandatory_access.read import read as read_access
@@ -42,22 +42,20 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
     here = network_reading.read(system)
     reading = rules.read(system)
     found = firewall.cases(reading.ruleset, here, _packets(asked, here, sockets))
-    handed_on = firewall.forwarded_to(found)
-    behind = _behind(system, found, asked.protocol)
-    version = asked.source.version if asked.source else asked.version
+    landing = firewall.landing(found, here)
+    sent_on = landing if landing and not landing.is_here else None
     return (
-        _listening(sockets, asked, handed_on, behind, version),
+        _listening(system, asked, here, sockets, landing),
         _firewall(system, asked, here, reading, found),
         kernel.judge(
             kernel.read(system),
             asked.port,
             asked.protocol,
-            version=version,
+            version=asked.source.version if asked.source else asked.version,
             sockets=sockets,
-            forwarded=handed_on is not None,
-            lands_on=landing[0] if (landing := firewall.landing(found)) else None,
-            arrival=_arrival(found, asked),
-            route_back=_route_back(here, asked.source),
+            forwarded=sent_on is not None,
+            lands_on=landing.address if landing else None,
+            **_ways(found, asked, here),
         ),
         _access(system, asked, sockets, now=now),
     )
@@ -77,30 +75,36 @@ def _takes(socket: Socket, question: Question) -> bool:
     return meets(socket, str(make(question.destination)), question.version) is not False
 
 
-def _behind(system: System, found: tuple[Case, ...], protocol: str) -> tuple[Elsewhere, ...] | None:
-    """What serves the port where the rules send the packet on to, if that is on this machine."""
-    sent_on = firewall.landing(found)
-    return None if sent_on is None else listening.read_behind(system, sent_on[0], sent_on[1], protocol)
-
-
 def _listening(
-    sockets: Sockets,
-    asked: PortQuestion,
-    handed_on: str | None,
-    behind: tuple[Elsewhere, ...] | None,
-    version: int | None,
+    system: System, asked: PortQuestion, here: Network, sockets: Sockets, landing: firewall.Landing | None
 ) -> Layer:
-    row = listening.judge(sockets, expected=asked.expected, forwarded_to=handed_on, behind=behind, version=version)
-    absent = not sockets.serving if handed_on is None else behind == ()
-    return replace(row, is_absent=absent)
+    """Of the port that the packet has when it arrives, at the address to which it comes."""
+    version = asked.source.version if asked.source else asked.version
+    if landing is not None and not landing.is_here:
+        behind = listening.read_behind(system, landing.address, landing.port, asked.protocol)
+        row = listening.judge(sockets, expected=asked.expected, forwarded_to=landing.label, behind=behind)
+        return replace(row, is_absent=behind == ())
+    if landing is not None:
+        there = listening.read(system, landing.port, asked.protocol, expected=asked.expected)
+        row = listening.judge(there, expected=asked.expected, address=landing.address, version=version)
+        summary = f"port {asked.port} is redirected to {landing.label}: {row.summary}"
+        return replace(row, summary=summary, is_absent=not there.serving)
+    own = str(asked.source) if asked.source and here.has(int(asked.source), asked.source.version) else None
+    row = listening.judge(sockets, expected=asked.expected, address=own, version=version)
+    return replace(row, is_absent=not sockets.serving)
 
 
 def _firewall(
     system: System, asked: PortQuestion, here: Network, reading: rules.Reading, found: tuple[Case, ...]
 ) -> Layer:
-    kept_by = owners.read(system, reading.ruleset)
-    unseen = (*reading.unseen, *here.unseen)
-    row = firewall.judge(found, kept_by, port=asked.port, protocol=asked.protocol, unseen=unseen)
+    row = firewall.judge(
+        found,
+        owners.read(system, reading.ruleset),
+        port=asked.port,
+        protocol=asked.protocol,
+        unseen=(*reading.unseen, *here.unseen),
+        is_empty=not any(table.chains for table in reading.ruleset.tables),
+    )
     notes = tuple(Evidence(source="not seen", text=note) for note in (*reading.notes, *_not_followed(here)))
     return replace(row, evidence=(*row.evidence, *notes))
 
@@ -109,15 +113,17 @@ def _not_followed(here: Network) -> list[str]:
     return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
 
 
-def _arrival(found: tuple[Case, ...], asked: PortQuestion) -> str | None:
-    """The interface, where there is only one by which the packet may come in."""
+def _ways(found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:
+    """By which interface a named sender's packet comes in, and by which the answer leaves; None for a local one."""
+    source = asked.source
+    if source is None or here.has(int(source), source.version):
+        return {"arrival": None, "route_back": None}
     interfaces = {case.question.interface for case in found}
-    return interfaces.pop() if asked.source and len(interfaces) == 1 else None
-
-
-def _route_back(here: Network, source: IpAddress | None) -> str | None:
-    route = here.route(int(source), source.version) if source else None
-    return route.device if route else None
+    route = here.route(int(source), source.version)
+    return {
+        "arrival": interfaces.pop() if len(interfaces) == 1 else None,
+        "route_back": route.device if route else None,
+    }
 
 
 def _access(system: System, asked: PortQuestion, sockets: Sockets, *, now: float) -> Layer:

@@ -6,8 +6,8 @@ Pure; the words for the kernel's tables are those of ip(8).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 #: Tables that the kernel asks in this order where nobody has made rules of their own (ip-rule(8)).
@@ -47,13 +47,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
-    """``master``: the bridge or bond that it belongs to; ``kind``: "bridge", "veth", "vlan" ..., where ip(8) tells."""
+    """``master``: the bridge or bond that it belongs to; ``lower``: the one below a VLAN or the like.
+
+    ``kind``: "bridge", "veth", "vlan" ..., where ip(8) tells.
+    """
 
     name: str
     addresses: tuple[Address, ...] = ()
     up: bool = True
     loopback: bool = False
     master: str | None = None
+    lower: str | None = None
     kind: str | None = None
 
 
@@ -75,7 +79,8 @@ class Route:
 class Network:
     """``policies``: rules of ip-rule(8) that look at more than the tables, as written; they are not followed.
 
-    ``forwards``: the IP versions that it forwards. ``unseen``: what could not be read, in words.
+    ``forwards``: the IP versions that it forwards; ``forwarding``: of single interfaces, by version and name.
+    ``unseen``: what could not be read, in words.
     """
 
     interfaces: tuple[Interface, ...] = ()
@@ -83,16 +88,29 @@ class Network:
     tables: tuple[str, ...] = TABLES
     policies: tuple[str, ...] = ()
     forwards: frozenset[int] = frozenset()
+    forwarding: Mapping[tuple[int, str], bool] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
 
     def route(self, number: int, version: int) -> Route | None:
         """The route to an address: the longest prefix of the first table that has one, then the lowest metric."""
         fitting = [one for one in self.routes if one.version == version and one.low <= number <= one.high]
         for table in self.tables:
-            here = [one for one in fitting if one.table == table and one.type != "throw"]
-            if here:
-                return min(here, key=lambda one: (one.high - one.low, one.metric))
+            here = [one for one in fitting if one.table == table]
+            if here and (best := min(here, key=lambda one: (one.high - one.low, one.metric))).type != "throw":
+                return best
         return None
+
+    def forwards_from(self, interface: str, version: int) -> bool:
+        """Whether packets that come in by an interface are sent on (net.ipv4.conf.*.forwarding)."""
+        return self.forwarding.get((version, interface), version in self.forwards)
+
+    def below(self, name: str) -> tuple[str, ...]:
+        """What an interface is made of: the ports of a bridge, the members of a bond, the one below a VLAN."""
+        found = [one.name for one in self.interfaces if one.master == name]
+        upper = self.interface(name)
+        if upper is not None and upper.lower is not None and self.interface(upper.lower) is not None:
+            found.append(upper.lower)
+        return tuple(found)
 
     def interface(self, name: str) -> Interface | None:
         return next((one for one in self.interfaces if one.name == name), None)
@@ -109,23 +127,31 @@ class Network:
         return self.type_of(number, version) == _TYPES["local"]
 
 
-def map_interfaces(entries: Iterable[Any]) -> tuple[Interface, ...]:
-    """Interfaces from the entries of ``ip -j -d addr show``."""
-    return tuple(
-        Interface(
-            name=entry["ifname"],
-            addresses=tuple(_addresses(entry.get("addr_info", ()))),
-            up="UP" in entry.get("flags", ()),
-            loopback=_LOOPBACK in entry.get("flags", ()),
-            master=entry.get("master"),
-            kind=(entry.get("linkinfo") or {}).get("info_kind"),
-        )
-        for entry in entries
-        if isinstance(entry.get("ifname"), str)
+def map_interface(entry: Mapping[str, Any]) -> Interface:
+    """An interface from an entry of ``ip -j -d addr show``.
+
+    Raises AttributeError, KeyError, TypeError or ValueError for a strange one.
+    """
+    flags, kind = entry.get("flags") or (), (entry.get("linkinfo") or {}).get("info_kind")
+    return Interface(
+        name=_text(entry["ifname"]),
+        addresses=tuple(_addresses(entry.get("addr_info") or ())),
+        up="UP" in flags,
+        loopback=_LOOPBACK in flags,
+        master=entry.get("master"),
+        # Of a veth the other end, which has another index here or none.
+        lower=entry.get("link") if kind != "veth" else None,
+        kind=kind,
     )
 
 
-def _addresses(entries: Iterable[Any]) -> Iterable[Address]:
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no name")
+    return value
+
+
+def _addresses(entries: Iterable[Mapping[str, Any]]) -> Iterable[Address]:
     for entry in entries:
         text = entry.get("local")
         if text is None:
@@ -135,20 +161,16 @@ def _addresses(entries: Iterable[Any]) -> Iterable[Address]:
             text=text,
             version=address.version,
             number=int(address),
-            prefix=entry.get("prefixlen", address.max_prefixlen),
+            prefix=int(entry.get("prefixlen", address.max_prefixlen)),
             scope=entry.get("scope", "global"),
         )
 
 
-def map_routes(entries: Iterable[Any], version: int) -> tuple[Route, ...]:
-    """Routes from the entries of ``ip -j route show table all``."""
-    return tuple(_route(entry, version) for entry in entries if isinstance(entry.get("dst"), str))
-
-
-def _route(entry: dict[str, Any], version: int) -> Route:
+def map_route(entry: Mapping[str, Any], version: int) -> Route:
+    """A route from an entry of ``ip -j route show table all``. Raises as ``map_interface`` does."""
     everywhere = "0.0.0.0/0" if version == 4 else "::/0"
     network = ipaddress.ip_network(everywhere if entry["dst"] == "default" else entry["dst"], strict=False)
-    first = entry if "dev" in entry else next(iter(entry.get("nexthops", ())), {})
+    first = entry if "dev" in entry else next(iter(entry.get("nexthops") or ()), {})
     return Route(
         version=version,
         low=int(network.network_address),
@@ -156,6 +178,6 @@ def _route(entry: dict[str, Any], version: int) -> Route:
         type=entry.get("type", "unicast"),
         device=first.get("dev"),
         table=str(entry.get("table", MAIN)),
-        metric=entry.get("metric", 0),
+        metric=int(entry.get("metric", 0)),
         gateway=first.get("gateway"),
     )

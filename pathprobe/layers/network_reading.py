@@ -3,35 +3,75 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from pathprobe.layers.network import TABLES, Network, Route, map_interfaces, map_routes
+from pathprobe.layers.network import TABLES, Interface, Network, Route, map_interface, map_route
 from pathprobe.layers.system import System, Unread
 
+_Fact = TypeVar("_Fact")
+
 #: Keys of a rule that say which packets it is for, beside "src".
-_SELECTORS = ("dst", "fwmark", "fwmask", "iif", "oif", "ipproto", "sport", "dport", "tos", "uidrange", "l3mdev", "not")
+_SELECTORS = (
+    "suppress_prefixlength",
+    "suppress_ifgroup",
+    "dst",
+    "fwmark",
+    "fwmask",
+    "iif",
+    "oif",
+    "ipproto",
+    "sport",
+    "dport",
+    "tos",
+    "uidrange",
+    "l3mdev",
+    "not",
+)
 
 
 def read(system: System) -> Network:
-    """What ip(8) says now; what it does not say is in ``unseen``."""
+    """What ip(8) says now; what it does not say, or says strangely, is in ``unseen``."""
     unseen: list[str] = []
-    interfaces = _asked(system, unseen, "ip", "-j", "-d", "addr", "show")
+    interfaces = _mapped(map_interface, _asked(system, unseen, "ip", "-j", "-d", "addr", "show"), unseen)
     routes: list[Route] = []
     rules: list[Any] = []
     for version in (4, 6):
-        routes += map_routes(
-            _asked(system, unseen, "ip", "-j", f"-{version}", "route", "show", "table", "all"), version
-        )
-        rules += _asked(system, unseen, "ip", "-j", f"-{version}", "rule", "show")
+        family = ("ip", "-j", f"-{version}")
+        listed = _asked(system, unseen, *family, "route", "show", "table", "all")
+        routes += _mapped(partial(map_route, version=version), listed, unseen)
+        rules += _asked(system, unseen, *family, "rule", "show")
     return Network(
-        interfaces=map_interfaces(interfaces),
+        interfaces=tuple(interfaces),
         routes=tuple(routes),
         tables=_tables(rules) or TABLES,
         policies=tuple(dict.fromkeys(_policy(rule) for rule in rules if not _is_plain(rule))),
         forwards=frozenset(version for version, path in _FORWARDING.items() if _is_on(system.read(path))),
+        forwarding=_forwarding(system, interfaces),
         unseen=tuple(dict.fromkeys(unseen)),
     )
+
+
+def _mapped(mapping: Callable[[Any], _Fact], entries: list[Any], unseen: list[str]) -> list[_Fact]:
+    """The facts of those entries that make sense."""
+    found = []
+    for entry in entries:
+        try:
+            found.append(mapping(entry))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            unseen.append(f"an entry of ip(8) that makes no sense: {json.dumps(entry)[:80]}")
+    return found
+
+
+def _forwarding(system: System, interfaces: Sequence[Interface]) -> dict[tuple[int, str], bool]:
+    """Of IPv4, where each interface has a setting of its own that counts (ip_forward sets them all)."""
+    found = {}
+    for one in interfaces:
+        text = system.read(f"/proc/sys/net/ipv4/conf/{one.name}/forwarding")
+        if isinstance(text, str):
+            found[4, one.name] = _is_on(text)
+    return found
 
 
 _FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
@@ -64,8 +104,13 @@ def _is_plain(rule: dict[str, Any]) -> bool:
 
 
 def _tables(rules: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    plain = sorted((rule for rule in rules if _is_plain(rule)), key=lambda rule: rule.get("priority", 0))
+    plain = sorted((rule for rule in rules if _is_plain(rule)), key=_priority)
     return tuple(dict.fromkeys(str(rule["table"]) for rule in plain if "table" in rule))
+
+
+def _priority(rule: dict[str, Any]) -> int:
+    priority = rule.get("priority", 0)
+    return priority if isinstance(priority, int) else 0
 
 
 def _policy(rule: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ PATIENCE = {
 _CALLS = 2
 
 #: Debian keeps nft and its kind in sbin, which is not on an ordinary user's PATH.
-_SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
+SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class ThisMachine:
         self._waited: dict[str, float] = {}
 
     def run(self, *command: str) -> Said | Unread:
-        environment = os.environ | {"PATH": os.environ.get("PATH", os.defpath) + _SBIN, "LC_ALL": "C"}
+        environment = os.environ | {"PATH": os.environ.get("PATH", os.defpath) + SBIN, "LC_ALL": "C"}
         name = command[0]
         program = shutil.which(name, path=environment["PATH"])
         if program is None:

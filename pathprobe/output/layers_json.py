@@ -9,6 +9,7 @@ from typing import Any
 
 from pathprobe import __version__
 from pathprobe.core.layers import Layer, LayersReport
+from pathprobe.output.json import entry
 
 SCHEMA = "pathprobe-layers/1"
 
@@ -33,6 +34,7 @@ def document(report: LayersReport) -> dict[str, Any]:
             "port": asked.port,
             "protocol": asked.protocol,
             "from": asked.source,
+            "version": asked.version,
         },
         "layers": [_layer(layer) for layer in report.layers],
         "conclusion": {
@@ -41,7 +43,8 @@ def document(report: LayersReport) -> dict[str, Any]:
             "summary": report.conclusion.summary,
             "next_steps": list(report.conclusion.next_steps),
         },
-        "results": [],
+        "results": [entry(result) for result in report.results],
+        "checklist": [{"topic": one.topic, "mark": str(one.mark), "said": one.said} for one in report.checklist],
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from types import MappingProxyType
 
 from pathprobe.core.exhibits import Exhibit
 from pathprobe.core.report import Report
@@ -25,14 +26,19 @@ class Shown:
     exhibits: tuple[Exhibit, ...]
 
 
-def names(*, both_ends: bool = False) -> tuple[str, ...]:
-    """Every file of a ticket; the sums last, for they are of the others."""
+def names(*, both_ends: bool = False, more: Sequence[str] = ()) -> tuple[str, ...]:
+    """Every file of a ticket, those that a command adds first; the sums last, for they are of the others."""
     captures = (EVIDENCE, SERVER_EVIDENCE) if both_ends else (EVIDENCE,)
-    return ("report.md", "report.json", "report.html", *captures, "environment.txt", _SUMS)
+    return (*more, "report.md", "report.json", "report.html", *captures, "environment.txt", _SUMS)
 
 
-def files(report: Report, captures: Sequence[Shown], environment: Mapping[str, str]) -> dict[str, bytes]:
-    """The octets of each file, by its name. Of two captures the client's is the first."""
+def files(
+    report: Report,
+    captures: Sequence[Shown],
+    environment: Mapping[str, str],
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, bytes]:
+    """The octets of each file, by its name. Of two captures the client's is the first. ``more``: name -> text."""
     kept = dict(zip((EVIDENCE, SERVER_EVIDENCE), captures, strict=False))
     proofs = [
         Proof(name=name, digest=sha256(shown.octets).hexdigest(), exhibits=shown.exhibits)
@@ -46,10 +52,11 @@ def files(report: Report, captures: Sequence[Shown], environment: Mapping[str, s
         "report.json": json.render(report) + "\n",
         "report.html": html.render(report, proofs, environment),
         "environment.txt": _lines(environment),
+        **more,
     }
     contents = {name: text.encode(errors="backslashreplace") for name, text in texts.items()}
     contents |= {name: shown.octets for name, shown in kept.items()}
-    listed = [name for name in names(both_ends=len(captures) > 1) if name != _SUMS]
+    listed = [name for name in names(both_ends=len(captures) > 1, more=tuple(more)) if name != _SUMS]
     sums = "".join(f"{sha256(contents[name]).hexdigest()}  {name}\n" for name in listed)
     return {name: contents[name] for name in listed} | {_SUMS: sums.encode()}
 

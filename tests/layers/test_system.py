@@ -7,12 +7,13 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from pathprobe.layers import system
+from pathprobe.layers import running, system
 from pathprobe.layers.system import Recorded, Remembering, Said, ThisMachine, Unread, is_live
 
 #: Says who it and its own child are, and then nothing more.
@@ -69,14 +70,14 @@ def test_a_slow_program_is_waited_for_in_all_as_long_as_for_two_calls(
 ) -> None:
     told = program(tmp_path, "docker", COUNTING, monkeypatch)
     clock = iter((0.0, 4.0, 10.0, 16.1, 20.0, 20.1))
-    monkeypatch.setattr(system.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     waits: list[float] = []
 
     def run(_: list[str], __: Mapping[str, str], patience: float) -> tuple[int, str, str]:
         waits.append(patience)
         return 0, "", ""
 
-    monkeypatch.setattr(system.running, "run", run)
+    monkeypatch.setattr(running, "run", run)
     machine = ThisMachine()
     said = [machine.run("docker", "ps") for _ in range(3)]
     assert [isinstance(one, Said) for one in said] == [True, True, False]
@@ -86,6 +87,7 @@ def test_a_slow_program_is_waited_for_in_all_as_long_as_for_two_calls(
 
 ASKING = """
 import sys
+import time
 from pathprobe.layers.system import ThisMachine
 print("asks", flush=True)
 ThisMachine().run("docker", "ps")

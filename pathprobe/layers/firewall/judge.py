@@ -16,7 +16,7 @@ from pathprobe.layers.firewall import owners, words
 from pathprobe.layers.firewall.evaluation.journey import Journey, Question, journey
 from pathprobe.layers.firewall.evaluation.ranges import single
 from pathprobe.layers.firewall.model import Hook, Ruleset
-from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
+from pathprobe.layers.firewall.outcome import Fate, Outcome, Place, Redirection
 from pathprobe.layers.firewall.owners import Kind, Owners, Remark
 from pathprobe.layers.firewall.ruling import Ruled, Ruling, ruled
 from pathprobe.layers.network import Network
@@ -56,48 +56,73 @@ def cases(ruleset: Ruleset, network: Network, questions: Iterable[Question]) -> 
     return tuple(Case(journey=one, ruled=ruled(one)) for one in found)
 
 
-def forwarded_to(found: Iterable[Case]) -> str | None:
-    """``172.17.0.2:80``: where the rules send the packet on to; None where it is for this machine's own sockets."""
-    landed = landing(found)
-    if landed is None:
-        return None
-    address, port = landed
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Where the rules send a packet on to. ``is_here``: an address of this machine, whose own sockets get it."""
+
+    address: str
+    port: int
+    is_here: bool
+
+    @property
+    def label(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-def landing(found: Iterable[Case]) -> tuple[str, int] | None:
+def landing(found: Iterable[Case], network: Network) -> Landing | None:
     """Address and port to which the rules rewrite the destination, of the first packet of which they do so."""
     for case in found:
         address, port = None, case.question.port
         for redirection in case.ruled.outcome.redirections:
             address, port = redirection.address or address, redirection.port or port
-        if address is not None:
-            return address, port
+        if address is not None or port != case.question.port:
+            address = address or str(_address(case.question.destination, case.question.version))
+            here = network.has(int(ipaddress.ip_address(address)), case.question.version)
+            return Landing(address=address, port=port, is_here=here)
     return None
 
 
-def judge(found: Sequence[Case], kept_by: Owners, *, port: int, protocol: str, unseen: Sequence[str] = ()) -> Layer:
-    """The row of layer 2. ``unseen``: rules that could not be read, in words."""
-    asked = owners.Question(port=port, protocol=protocol)
-    remarks = owners.remarks(kept_by, asked)
-    if unseen or not found:
-        told = [_remarked(one) for one in remarks if one.kind is not Kind.NOT_IN_FORCE]
-        return layer(LayerName.FIREWALL, [_not_seen(unseen), *told])
+def judge(
+    found: Sequence[Case],
+    kept_by: Owners,
+    *,
+    port: int,
+    protocol: str,
+    unseen: Sequence[str] = (),
+    is_empty: bool = False,
+) -> Layer:
+    """The row of layer 2. ``unseen``: rules that could not be read, in words; ``is_empty``: there are none at all.
+
+    What blocks is told though other rules could not be read; what seems open is not.
+    """
+    remarks = owners.remarks(kept_by, owners.Question(port=port, protocol=protocol))
     findings = _together(found, kept_by)
-    findings += [_remarked(one) for one in remarks if one.kind in _TOLD_BESIDE_RULES]
-    return layer(LayerName.FIREWALL, findings)
+    if any(one.status is Status.FAIL for one in findings) or not (unseen or not found):
+        findings += [_remarked(one) for one in remarks if one.kind in _TOLD_BESIDE_RULES]
+        if is_empty and not unseen:
+            findings = [replace(one, sentence=one.sentence.replace(_NO_RULE, _NO_RULES_AT_ALL)) for one in findings]
+        return layer(LayerName.FIREWALL, findings)
+    told = [_remarked(one) for one in remarks if one.kind is not Kind.NOT_IN_FORCE]
+    return layer(LayerName.FIREWALL, [_not_seen(unseen, f"{port}/{protocol}"), *told])
 
 
-def _not_seen(unseen: Sequence[str]) -> Finding:
+_NO_RULE = "no rule is against it"
+_NO_RULES_AT_ALL = "no packet filter rules are loaded"
+
+
+def _not_seen(unseen: Sequence[str], port: str) -> Finding:
     if not unseen:
         return Finding(status=Status.UNKNOWN, sentence="no interface of this machine leads out, so nothing can come in")
-    return Finding(
-        status=Status.UNKNOWN,
-        sentence="the rules could not be read",
-        evidence=tuple(Evidence(source="not seen", text=what) for what in unseen),
-        why="Without root the kernel shows nobody its packet filters.",
-        fix=("run this with sudo",),
-    )
+    evidence = tuple(Evidence(source="not seen", text=what) for what in unseen)
+    if any("permi" in what or "root" in what for what in unseen):
+        return Finding(
+            status=Status.UNKNOWN,
+            sentence="the rules can be read by root alone",
+            evidence=evidence,
+            why="The kernel shows its packet filters to nobody else.",
+            fix=(f"sudo pathprobe host {port}",),
+        )
+    return Finding(status=Status.UNKNOWN, sentence=f"the rules could not be read: {unseen[0]}", evidence=evidence)
 
 
 def _remarked(remark: Remark) -> Finding:
@@ -105,27 +130,24 @@ def _remarked(remark: Remark) -> Finding:
 
 
 def _together(found: Sequence[Case], kept_by: Owners) -> list[Finding]:
-    """A finding for each thing that becomes of a packet, with the cases that it becomes of."""
+    """A finding for each thing that becomes of a packet, with the cases that it becomes of; what blocks comes first."""
     groups: dict[Finding, list[Case]] = {}
     for case in found:
         groups.setdefault(_finding(case, kept_by), []).append(case)
-    if len(groups) == 1:
+    if len(groups) <= 1:
         return list(groups)
-    return [
-        replace(finding, sentence=f"{_which(of)}: {finding.sentence}", status=_softened(finding.status, of, found))
+    told = [
+        replace(finding, sentence=f"{_which(of)}: {finding.sentence}", status=_of_some(finding.status, of, found))
         for finding, of in groups.items()
     ]
+    return sorted(told, key=lambda one: one.status is not Status.FAIL)
 
 
-def _softened(status: Status, of: Sequence[Case], found: Sequence[Case]) -> Status:
-    """What stops one kind of packet while another passes: that depends on who asks, or by which IP version."""
-    if status is not Status.FAIL:
-        return status
-    passing = [case for case in found if case.ruled.ruling is Ruling.OPEN]
-    versions = {case.question.version for case in of}
-    if any(case.question.version in versions for case in passing):
-        return Status.UNKNOWN
-    return Status.WARN if passing else Status.FAIL
+def _of_some(status: Status, of: Sequence[Case], found: Sequence[Case]) -> Status:
+    """Where a port is shut by one interface and open by another of the same version, that depends on who asks."""
+    passing = {case.question.version for case in found if case.ruled.ruling is Ruling.OPEN}
+    depends = status is Status.FAIL and any(case.question.version in passing for case in of)
+    return Status.UNKNOWN if depends else status
 
 
 def _which(found: Sequence[Case]) -> str:
@@ -147,13 +169,9 @@ def _finding(case: Case, kept_by: Owners) -> Finding:
 def _open(case: Case) -> Finding:
     told = case.ruled
     by = _let_in_by(told.outcome)
-    sentence = f"let in by {words.rule(by)}" if by else "no rule is against it"
-    handed = [f"{words.rule(one.place)}" for one in told.outcome.redirections]
-    target = forwarded_to([case])
-    if target and handed:
-        sentence += f", sent on to {target} by {handed[-1]}"
-    elif handed:
-        sentence += f", redirected to port {told.outcome.redirections[-1].port} by {handed[-1]}"
+    sentence = f"let in by {words.rule(by)}" if by else _NO_RULE
+    for redirection in told.outcome.redirections:
+        sentence += f", sent on to {_destination(redirection)} by {words.rule(redirection.place)}"
     status = Status.PASS
     for other in told.others[:_MOST_GROUPS]:
         status = Status.WARN
@@ -162,6 +180,14 @@ def _open(case: Case) -> Finding:
         limit = next(doubt for doubt in limited.doubts if doubt.is_reached)
         sentence += f"; {words.fate(limited)} once the limit of {words.doubt(limit)} is reached"
     return Finding(status=status, sentence=sentence, evidence=tuple(_seen(told)))
+
+
+def _destination(redirection: Redirection) -> str:
+    address, port = redirection.address, redirection.port
+    if address is None:
+        return f"port {port}"
+    host = f"[{address}]" if ":" in address else address
+    return host if port is None else f"{host}:{port}"
 
 
 def _let_in_by(outcome: Outcome) -> Place | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pathprobe.layers.firewall.model import Backend, Family, Hook, Ranges, Rule
+from pathprobe.layers.firewall.model import Backend, Ending, Family, Hook, Ranges, Rule
 
 
 class Fate(StrEnum):
@@ -20,7 +20,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A rule in a chain, or the chain's policy where ``rule`` is None."""
+    """A rule in a chain, or the chain's ``policy`` where ``rule`` is None."""
 
     backend: Backend
     family: Family
@@ -28,6 +28,7 @@ class Place:
     chain: str
     hook: Hook | None
     rule: Rule | None
+    policy: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +64,19 @@ class Redirection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What becomes of the packets from ``sources`` (None: of all that were asked about).
+    """What becomes of the packets from ``sources``, or of the answers to these.
 
     ``decided``: who said so; None where no rule or policy had anything against it. ``came_by``: the rules that jumped
-    there, outermost first. ``passed``: for each hook, by which rule or policy it was let through. ``doubts``: on what
-    it depends; empty where it is certain. ``detail``: with what it was rejected, to whom it is handed.
+    there, outermost first. ``passed``: for each hook, by which rule or policy it was let through; ``several``: that is
+    one of several ways. ``doubts``: on what it depends, the latest first; empty where it is certain. ``detail``: with
+    what it was rejected, to whom it is handed.
     """
 
     fate: Fate
     decided: Place | None
     came_by: tuple[Place, ...] = ()
     passed: tuple[Place, ...] = ()
+    several: bool = False
     detail: str = ""
     sources: Ranges | None = None
     doubts: tuple[Doubt, ...] = ()

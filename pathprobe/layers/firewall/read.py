@@ -23,6 +23,16 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
+#: Empty or not there where the kernel was built without modules.
+_MODULES = "/proc/modules"
+
+
+def _may_have_tables(system: System) -> bool:
+    """Whether the kernel could have rules that only nft shows: not if it has modules, and not that one."""
+    modules = system.read(_MODULES)
+    return isinstance(modules, Unread) or not modules.strip() or "nf_tables " in modules
+
+
 def read(system: System) -> Reading:
     """The whole ruleset as far as it may be seen; never raises."""
     nft, iptables = nft_read.read(system), iptables_read.read(system)
@@ -37,6 +47,8 @@ def read(system: System) -> Reading:
         unseen.insert(0, nft.reason)
     elif not iptables.sources and not unseen:
         unseen.append("neither nft nor iptables is installed")
+    elif _may_have_tables(system):
+        unseen.append("nft is not installed: rules of nftables itself could not be read")
     unseen += [
         f"table {name} ({family}) holds more than iptables can show: nft is not installed"
         for family, name in iptables.only_nft

@@ -61,7 +61,7 @@ def hits(place: Place) -> str:
 
 def evidence(place: Place, note: str = "") -> Evidence:
     """The rule as its own tool shows it, with how often it was met."""
-    text = place.rule.text if place.rule else "policy"
+    text = place.rule.text if place.rule else f"policy {place.policy}"
     notes = "; ".join(filter(None, (hits(place), note)))
     return Evidence(source=listed_by(place), ref=where(place), text=f"{text}   [{notes}]" if notes else text)
 

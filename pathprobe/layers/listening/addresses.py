@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from pathprobe.layers.listening.facts import HostAddress
-from pathprobe.layers.network import map_interfaces
+from pathprobe.layers.network import map_interface
 from pathprobe.layers.system import Said, System, Unread
 
 #: What ``ip route get`` says of destinations that are taken in though no interface has them (rtnetlink.h, RTN_*).
@@ -32,8 +32,8 @@ def _of_json(said: Said | Unread) -> tuple[HostAddress, ...] | None:
     if isinstance(said, Unread) or not said.worked:
         return None
     try:
-        interfaces = map_interfaces(one for one in json.loads(said.out) if isinstance(one, dict))
-    except (ValueError, TypeError):
+        interfaces = [map_interface(entry) for entry in json.loads(said.out) if entry]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return tuple(HostAddress(interface=one.name, address=here.text) for one in interfaces for here in one.addresses)
 

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 
-from pathprobe.core.layers import Layer, LayerName, Status
+from pathprobe.core.layers import Item, Layer, LayerName, Mark, Status
 from pathprobe.core.report import Result, State, Where
 from pathprobe.output import wording
-
-
-class Mark(StrEnum):
-    OK = "ok"
-    MEND = "mend"
-    LOOK = "look"  # not measured, or not to be measured from here
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    topic: str
-    mark: Mark
-    said: str
-
 
 _MARKS = {Status.PASS: Mark.OK, Status.WARN: Mark.LOOK, Status.FAIL: Mark.MEND}
 

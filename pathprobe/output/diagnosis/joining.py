@@ -132,9 +132,9 @@ def _stopped(case: _Case) -> Conclusion:
     well = _well(case)
     if causes:
         first = causes[0]
-        told = _observed(case)
+        told = f"layer {first.number} ({first.name}): {_observed(case)}"
         if first.name is not LayerName.PATH:
-            told += f"; layer {first.number} ({first.name}) is why: {first.summary}"
+            told = f"{_observed(case)}; layer {first.number} ({first.name}) is why: {first.summary}"
         return _conclusion(case, word, first, told + well, others=causes[1:])
     connectivity = case.rows.get(LayerName.CONNECTIVITY)
     unclear = connectivity if connectivity and connectivity.status is Status.FAIL else None
@@ -152,7 +152,7 @@ def _well(case: _Case) -> str:
 
 
 def _observed(case: _Case) -> str:
-    return f"{case.result.verdict.state}: {wording.finding(case.result)}"
+    return wording.finding(case.result)
 
 
 def _unclear(case: _Case) -> list[Layer]:

@@ -29,6 +29,7 @@ def connectivity(result: Result) -> Layer:
         status=_STATUS[verdict.state],
         summary=f"{verdict.state}: {wording.finding(result)} (sure: {sure})",
         evidence=tuple(Evidence(source=_command(result), text=claim(reason)) for reason in verdict.reasons),
+        is_absent=verdict.state is State.CLOSED,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from pathprobe.layers.firewall.evaluation.journey import EVERYBODY, Question
@@ -24,7 +25,7 @@ from pathprobe.layers.firewall.model import (
     Statement,
     Table,
 )
-from pathprobe.layers.network import Address, Interface, Network, map_routes
+from pathprobe.layers.network import Address, Interface, Network, Route, map_route
 
 ACCEPT, DROP, RETURN, CONTINUE = (
     End(ending=one) for one in (Ending.ACCEPT, Ending.DROP, Ending.RETURN, Ending.CONTINUE)
@@ -102,9 +103,14 @@ def machine(*, forwards: bool = True) -> Network:
             Interface(name="eth0", addresses=(address("10.0.0.5", 24), address("fd00::5", 64))),
             Interface(name="docker0", addresses=(address("172.17.0.1", 16),), kind="bridge"),
         ),
-        routes=map_routes(four, 4) + map_routes(six, 6),
+        routes=routes(four, 4) + routes(six, 6),
         forwards=frozenset({4} if forwards else ()),
     )
+
+
+def routes(entries: Iterable[dict[str, str]], version: int) -> tuple[Route, ...]:
+    """As ip(8) tells them."""
+    return tuple(map_route(one, version) for one in entries)
 
 
 def syn(to_port: int = 80, *, by: str | None = None, **others: Any) -> Question:

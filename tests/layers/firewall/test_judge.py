@@ -8,7 +8,7 @@ import pytest
 
 from pathprobe.core.layers import Layer, Status
 from pathprobe.layers.firewall.cases import questions
-from pathprobe.layers.firewall.judge import cases, forwarded_to, judge
+from pathprobe.layers.firewall.judge import Landing, cases, judge, landing
 from pathprobe.layers.firewall.model import (
     Chain,
     Compare,
@@ -23,7 +23,7 @@ from pathprobe.layers.firewall.model import (
     Translate,
 )
 from pathprobe.layers.firewall.owners import Owners
-from pathprobe.layers.network import Address, Interface, Network, map_routes
+from pathprobe.layers.network import Address, Interface, Network
 from tests.layers.firewall.factories import (
     ACCEPT,
     DROP,
@@ -34,6 +34,7 @@ from tests.layers.firewall.factories import (
     nat,
     number,
     port,
+    routes,
     ruleset,
     source,
 )
@@ -87,13 +88,24 @@ def test_the_row_says_what_becomes_of_packets_and_by_which_rule(
 def test_without_rules_nothing_is_against_it() -> None:
     row = judged(Ruleset())
     assert (row.status, row.summary) == (Status.PASS, "no rule is against it")
+    here = machine()
+    found = cases(Ruleset(), here, questions(here, protocol="tcp", port=80))
+    none = judge(found, Owners(), port=80, protocol="tcp", is_empty=True)
+    assert none.summary == "no packet filter rules are loaded"
 
 
-def test_what_only_one_version_meets_is_a_warning_that_names_both() -> None:
+def test_what_stops_one_version_alone_blocks_and_is_told_first() -> None:
     row = judged(ruleset(chain("in", (IPV6, DROP), base=hooked())))
-    assert row.status is Status.WARN
+    assert row.status is Status.FAIL
+    assert row.summary.startswith("IPv6 by eth0: dropped by")
     assert "IPv4 by eth0: let in by" in row.summary
-    assert "IPv6 by eth0: dropped by" in row.summary
+
+
+def test_a_redirected_port_lands_on_this_machine() -> None:
+    here = machine()
+    rules = ruleset(chain("nat", (port(80), Translate(kind=Nat.REDIRECT, ports=(8080, 8080))), base=nat()))
+    found = cases(rules, here, questions(here, protocol="tcp", port=80))
+    assert landing(found, here) == Landing(address="10.0.0.5", port=8080, is_here=True)
 
 
 def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() -> None:
@@ -102,7 +114,7 @@ def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() ->
         name="eth1", addresses=(Address(text="10.1.0.5", version=4, number=number("10.1.0.5"), prefix=24),)
     )
     rules = ruleset(chain("in", (Named(field=Field.INPUT_INTERFACE, patterns=("eth1",)), DROP), base=hooked()))
-    local = map_routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
+    local = routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
     row = judged(rules, replace(here, interfaces=(*here.interfaces, second), routes=(*here.routes, *local)))
     assert row.status is Status.UNKNOWN
 
@@ -119,15 +131,19 @@ def test_a_published_port_is_told_with_where_it_goes() -> None:
     rules = ruleset(chain("nat", (port(80), translate), base=nat()))
     here = machine()
     found = cases(rules, here, questions(here, protocol="tcp", port=80))
-    assert forwarded_to(found) == "172.17.0.2:8080"
+    assert landing(found, here) == Landing(address="172.17.0.2", port=8080, is_here=False)
     row = judge(found[:1], Owners(), port=80, protocol="tcp")
     assert 'sent on to 172.17.0.2:8080 by "nat 1"' in row.summary
 
 
 def test_rules_that_could_not_be_read_are_not_judged() -> None:
     row = judged(ruleset(chain("in", base=hooked())), unseen=("nft list ruleset: permission denied",))
-    assert (row.status, row.summary) == (Status.UNKNOWN, "the rules could not be read")
+    assert (row.status, row.summary) == (Status.UNKNOWN, "the rules can be read by root alone")
     assert row.evidence[0].text == "nft list ruleset: permission denied"
+
+
+def test_what_blocks_is_told_though_other_rules_could_not_be_read() -> None:
+    assert judged(ruleset(chain("in", (DROP,), base=hooked())), unseen=("nft is not installed",)).status is Status.FAIL
 
 
 def test_a_machine_without_a_way_in_is_not_called_open() -> None:

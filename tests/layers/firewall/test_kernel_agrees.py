@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, note, settings
 from pathprobe.lab import netns
 from pathprobe.layers import network, network_reading
 from pathprobe.layers.firewall.cases import PROTOCOLS
-from pathprobe.layers.firewall.evaluation.journey import Question, journey
+from pathprobe.layers.firewall.evaluation.journey import EVERYBODY, Question, journey
 from pathprobe.layers.firewall.evaluation.packet import exactly
 from pathprobe.layers.firewall.iptables import iptables_save
 from pathprobe.layers.firewall.model import Backend, Family, Ruleset
@@ -19,7 +20,7 @@ from pathprobe.layers.firewall.nft import nft_json
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
 from pathprobe.layers.system import ThisMachine
 from tests.layers.firewall.kernel import ADDRESSES, INTERFACE, Kernel, Seen, Sent, built
-from tests.layers.firewall.rulesets import iptables_rulesets, nft_rulesets, packets
+from tests.layers.firewall.rulesets import V4, V6, iptables_rulesets, nft_rulesets, packets
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +39,18 @@ def machine(kernel: Kernel) -> network.Network:  # noqa: ARG001
 
 def told(ruleset: Ruleset, sent: Sent, port: int, machine: network.Network) -> tuple[Outcome, Outcome | None]:
     """The one outcome on the way in of a packet from ``port``, and the one of the answer where there is one."""
-    question = Question(
+    found = journey(ruleset, question_of(sent, port), machine)
+    (inwards,) = found.way_in
+    assert inwards.doubts == ()
+    if not found.way_out:
+        return inwards, None
+    (outwards,) = found.way_out
+    assert outwards.doubts == ()
+    return inwards, outwards
+
+
+def question_of(sent: Sent, port: int) -> Question:
+    return Question(
         version=sent.version,
         protocol=PROTOCOLS[sent.protocol],
         destination=int(ipaddress.ip_address(ADDRESSES[sent.version])),
@@ -47,14 +59,18 @@ def told(ruleset: Ruleset, sent: Sent, port: int, machine: network.Network) -> t
         sources=exactly(int(ipaddress.ip_address(sent.source))),
         source_ports=exactly(port),
     )
-    found = journey(ruleset, question, machine)
-    (inwards,) = found.way_in
-    assert inwards.doubts == ()
-    if not found.way_out:
-        return inwards, None
-    (outwards,) = found.way_out
-    assert outwards.doubts == ()
-    return inwards, outwards
+
+
+def asked_of_everybody(ruleset: Ruleset, sent: Sent, port: int, machine: network.Network) -> None:
+    """What is said of everybody at once holds for each of them: the same fate, by the same rule."""
+    question = question_of(sent, port)
+    together = journey(ruleset, replace(question, sources=EVERYBODY[sent.version]), machine)
+    for source in V4 if sent.version == 4 else V6:
+        number = int(ipaddress.ip_address(source))
+        alone = journey(ruleset, replace(question, sources=exactly(number)), machine)
+        for ways, of_one in ((together.way_in, alone.way_in), (together.way_out, alone.way_out)):
+            concerned = [one for one in ways if any(low <= number <= high for low, high in one.sources or ())]
+            assert [(one.fate, one.decided) for one in concerned] == [(one.fate, one.decided) for one in of_one]
 
 
 def agrees(outcome: Outcome, answer: Outcome | None, seen: Seen) -> None:
@@ -88,7 +104,9 @@ def test_nft_rulesets_do_what_is_said_of_them(kernel: Kernel, machine: network.N
         listing = kernel.listing()
         seen = kernel.send(sent)
         note(f"{ruleset}\n{seen}")
-        outcome, answer = told(nft_json.parse(listing), sent, kernel.source_port, machine)
+        parsed = nft_json.parse(listing)
+        asked_of_everybody(parsed, sent, kernel.source_port, machine)
+        outcome, answer = told(parsed, sent, kernel.source_port, machine)
         note(f"{outcome}\n{answer}")
         agrees(outcome, answer, seen)
         for place in (outcome.decided, answer.decided if answer else None):
@@ -113,6 +131,7 @@ def test_iptables_rulesets_do_what_is_said_of_them(kernel: Kernel, machine: netw
                 kernel.run("iptables-legacy-restore", text=EMPTY)
         note(f"{ruleset}\n{seen}")
         tables = iptables_save.parse(saved, backend=flavour, family=Family.IP)
+        asked_of_everybody(Ruleset(tables=tables), sent, kernel.source_port, machine)
         outcome, answer = told(Ruleset(tables=tables), sent, kernel.source_port, machine)
         note(f"{outcome}\n{answer}")
         agrees(outcome, answer, seen)

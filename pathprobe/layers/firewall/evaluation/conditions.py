@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
-from pathprobe.layers.firewall.evaluation.packet import KEYS, Key, Packet
+from pathprobe.layers.firewall.evaluation.packet import Key, Packet
 from pathprobe.layers.firewall.evaluation.ranges import common, normalised, single, without
 from pathprobe.layers.firewall.model import (
     NAMES,
@@ -78,7 +78,7 @@ def _any(answers: list[Answer], packet: Packet) -> Answer:
     if Told.MAYBE in answers:
         return Told.MAYBE
     senders = tuple(part for answer in answers if isinstance(answer, Some) for part in answer.inside)
-    return within(Key.SOURCE, packet.numbers[Key.SOURCE], senders) if senders else Told.NO
+    return among(packet.senders, senders) if senders else Told.NO
 
 
 def _turned(answer: Answer, negated: bool) -> Answer:
@@ -88,34 +88,48 @@ def _turned(answer: Answer, negated: bool) -> Answer:
 
 
 def _compared(condition: Compare, packet: Packet) -> Answer:
-    possible = packet.number(condition.field)
+    possible, wanted = packet.number(condition.field), condition.ranges
     if condition.mask is not None:
-        return _masked(possible, condition.mask, condition.ranges)
-    return within(KEYS[condition.field], possible, condition.ranges)
+        number = single(possible) if possible else None
+        if number is not None:
+            return _told(any(low <= number & condition.mask <= high for low, high in wanted))
+        networks = _networks(condition.mask, wanted, _BITS.get(condition.field))
+        if networks is None:
+            return Told.MAYBE
+        wanted = networks
+    return _within(condition.field, possible, wanted, packet)
 
 
-def _masked(possible: Ranges | None, mask: int, wanted: Ranges) -> Told:
-    number = single(possible) if possible else None
-    if number is None:
-        return Told.MAYBE
-    return _told(any(low <= number & mask <= high for low, high in wanted))
+#: Of addresses a mask may stand for a prefix.
+_BITS = {Field.IP_SOURCE: 32, Field.IP_DESTINATION: 32, Field.IP6_SOURCE: 128, Field.IP6_DESTINATION: 128}
 
 
-def within(key: Key, possible: Ranges | None, wanted: Ranges) -> Answer:
-    """Whether a property that may be any of the possible numbers is one of those that are wanted."""
+def _networks(mask: int, wanted: Ranges, bits: int | None) -> Ranges | None:
+    """The addresses whose masked part is wanted, where the mask is a prefix."""
+    rest = ((1 << bits) - 1) ^ mask if bits else -1
+    if rest < 0 or rest & (rest + 1) or any(low & rest for low, _ in wanted):
+        return None
+    return tuple((low, high | rest) for low, high in wanted)
+
+
+def _within(field: Field, possible: Ranges | None, wanted: Ranges, packet: Packet) -> Answer:
+    """Whether a field that may be any of the possible numbers is one of those that are wanted."""
     if possible is None:
         return Told.MAYBE
     number = single(possible)
     if number is not None:
         return _told(any(low <= number <= high for low, high in wanted))
-    wanted = normalised(wanted)
-    inside = common(possible, wanted)
+    answer = among(possible, wanted)
+    return Told.MAYBE if isinstance(answer, Some) and not packet.is_senders(field) else answer
+
+
+def among(possible: Ranges, wanted: Ranges) -> Answer:
+    """All of them, none, or some."""
+    inside = common(possible, normalised(wanted))
     if not inside:
         return Told.NO
     outside = without(possible, inside)
-    if not outside:
-        return Told.YES
-    return Some(inside, outside) if key is Key.SOURCE else Told.MAYBE
+    return Some(inside, outside) if outside else Told.YES
 
 
 def _named(name: str, patterns: tuple[str, ...]) -> Told:
@@ -141,7 +155,7 @@ def _combined(condition: Combined, packet: Packet) -> Answer:
                 senders += inside
     if doubtful:
         return Told.MAYBE
-    return within(Key.SOURCE, packet.numbers[Key.SOURCE], tuple(senders)) if senders else Told.NO
+    return among(packet.senders, tuple(senders)) if senders else Told.NO
 
 
 def candidates(condition: Combined, packet: Packet) -> tuple[Element, ...]:
@@ -190,20 +204,24 @@ def fits(fields: tuple[Field, ...], element: Element, packet: Packet) -> Answer:
 def _part(field: Field, part: Range | str, packet: Packet) -> Answer:
     if isinstance(part, str):
         return _told(is_named(packet.name(field), part))
-    return within(KEYS[field], packet.number(field), (part,))
+    return _within(field, packet.number(field), (part,), packet)
 
 
 def _leads_back(condition: RouteBack, packet: Packet, network: Network) -> Told:
-    """Of senders whom nobody named it is taken that they are where the routes say: nobody asks about forged ones."""
-    source = packet.numbers[Key.SOURCE]
+    """Of senders whom nobody named it is taken that they are where the routes say: nobody asks about forged ones.
+
+    What comes in by loopback is from here (fib_validate_source, nft_fib4_eval).
+    """
+    source = packet.value(Key.SOURCE)
     number = single(source) if source else None
-    if number is None:
+    interface = network.interface(packet.incoming)
+    if number is None or (interface is not None and interface.loopback):
         return Told.YES
     version = packet.numbers[Key.VERSION]
     route = network.route(number, version[0][0] if version else 4)
     if route is None or route.type not in ("unicast", "local"):
         return Told.NO
-    return _told(condition.loose or route.device == packet.names[Key.INPUT_INTERFACE])
+    return _told(condition.loose or route.device == packet.incoming)
 
 
 def _told(truth: bool) -> Told:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 from pathprobe.layers.firewall.evaluation.packet import KEYS, TRACKED, Key, Packet, Tracking, exactly
 from pathprobe.layers.firewall.evaluation.ranges import single
 from pathprobe.layers.firewall.evaluation.state import State
 from pathprobe.layers.firewall.model import (
-    AddressType,
     Assign,
     Copy,
     CtStatus,
@@ -61,23 +60,23 @@ def _assigned(packet: Packet, effect: Assign) -> Ranges | None:
 
 
 def translated(state: State, translation: Translate, place: Place, network: Network) -> State:
-    """The state with its connection's translation: by the first address and port where there are several."""
+    """The state with its connection's translation; where there are several to choose from, any of them."""
     kinds = DESTINATION if translation.kind in DESTINATION else SOURCE
     changes: dict[Key, Ranges | None] = {Key.CT_STATUS: _status(state.packet, kinds)}
     if kinds is SOURCE:
         return replace(state, packet=state.packet.become(changes), bound=state.bound | kinds)
-    address, port = _destination(state.packet, translation, network), _first(translation.ports)
     version = single(state.packet.numbers[Key.VERSION] or ()) or 4
-    if translation.kind is Nat.REDIRECT:
-        # Still for this machine, also where it has no address on the interface by which it came in.
-        changes |= {Key.DESTINATION: exactly(address) if address is not None else None}
-        changes |= {Key.DESTINATION_TYPE: exactly(AddressType.LOCAL.value)}
-    elif address is not None:
-        kind = network.type_of(address, version)
-        changes |= {Key.DESTINATION: exactly(address), Key.DESTINATION_TYPE: exactly(kind)}
-    if port is not None:
-        changes[Key.DESTINATION_PORT] = exactly(port)
-    told = Redirection(place=place, address=None if address is None else _text(address, version), port=port)
+    address = _destination(state.packet, translation, network, version)
+    if address is not None:
+        kind = network.type_of(address[0], version)
+        changes |= {Key.DESTINATION: (address,), Key.DESTINATION_TYPE: exactly(kind)}
+    if translation.ports is not None:
+        changes[Key.DESTINATION_PORT] = (translation.ports,)
+    told = Redirection(
+        place=place,
+        address=None if address is None else _text(address[0], version),
+        port=None if translation.ports is None else translation.ports[0],
+    )
     return replace(
         state,
         packet=state.packet.become(changes),
@@ -86,22 +85,23 @@ def translated(state: State, translation: Translate, place: Place, network: Netw
     )
 
 
-def _destination(packet: Packet, translation: Translate, network: Network) -> int | None:
-    """Where to, None where the address stays; a redirection takes the interface's own (nf_nat_redirect_ipv4)."""
+def _destination(packet: Packet, translation: Translate, network: Network, version: int) -> Range | None:
+    """Where to, None where the address stays. A redirection takes the interface's own address, and of what this machine
+    itself sends the loopback's (nf_nat_redirect_ipv4, nf_nat_redirect_ipv6)."""
     if translation.kind is not Nat.REDIRECT:
-        return _first(translation.addresses)
-    version = single(packet.numbers[Key.VERSION] or ())
-    interface = network.interface(packet.names[Key.INPUT_INTERFACE])
+        return translation.addresses
+    if not packet.incoming:
+        return _LOOPBACK[version]
+    interface = network.interface(packet.incoming)
     own = [one.number for one in interface.addresses if one.version == version] if interface else []
-    return own[0] if own else None
+    return (own[0], own[0]) if own else None
 
 
-def _first(choice: Range | None) -> int | None:
-    return choice[0] if choice else None
+_LOOPBACK = {version: (int(one), int(one)) for version, one in ((4, IPv4Address("127.0.0.1")), (6, IPv6Address("::1")))}
 
 
 def _text(number: int, version: int) -> str:
-    return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))
+    return str(IPv4Address(number) if version == 4 else IPv6Address(number))
 
 
 def _status(packet: Packet, kinds: frozenset[Nat]) -> Ranges | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from pathprobe.layers.firewall.evaluation.conditions import is_named
 from pathprobe.layers.firewall.evaluation.effects import DESTINATION, SOURCE
-from pathprobe.layers.firewall.evaluation.packet import Key, Packet, Tracking, exactly
+from pathprobe.layers.firewall.evaluation.packet import Key, Numbers, Packet, Tracking, exactly
 from pathprobe.layers.firewall.evaluation.ranges import single
 from pathprobe.layers.firewall.evaluation.state import State, merged
 from pathprobe.layers.firewall.evaluation.tracked import keeps_connections
@@ -32,7 +32,7 @@ from pathprobe.layers.firewall.model import (
     Table,
 )
 from pathprobe.layers.firewall.outcome import Fate, Outcome
-from pathprobe.layers.network import Network
+from pathprobe.layers.network import Network, Route
 
 #: Priorities (nf_ip_hook_priorities): connections are looked up, destinations and sources are translated.
 _TRACKING, _TRANSLATING_DESTINATION, _TRANSLATING_SOURCE = -200, -100, 100
@@ -90,11 +90,10 @@ def journey(ruleset: Ruleset, question: Question, network: Network) -> Journey:
 
 def _first_packet(question: Question, network: Network) -> Packet:
     is_tcp = question.protocol == _TCP
-    destination, sources = exactly(question.destination), question.sources
+    destination = exactly(question.destination)
     numbers: dict[Key, Ranges | None] = {
         Key.VERSION: exactly(question.version),
         Key.PROTOCOL: exactly(question.protocol),
-        Key.SOURCE: sources,
         Key.DESTINATION: destination,
         Key.SOURCE_PORT: question.source_ports,
         Key.DESTINATION_PORT: exactly(question.port),
@@ -103,20 +102,20 @@ def _first_packet(question: Question, network: Network) -> Packet:
         Key.LENGTH: ((40, 100),) if is_tcp else ((28, 1500),),
         Key.MARK: exactly(0),
         Key.PACKET_TYPE: exactly(0),
-        Key.SOURCE_TYPE: exactly(_type_of(sources, question.version, network)),
+        Key.SOURCE_TYPE: exactly(_type_of(question.sources, question.version, network)),
         Key.DESTINATION_TYPE: exactly(network.type_of(question.destination, question.version)),
         Key.CT_STATE: exactly(CtState.NEW),
         Key.CT_STATUS: exactly(0),
         Key.CT_MARK: exactly(0),
         Key.CT_DIRECTION: exactly(0),
-        Key.CT_ORIGINAL_SOURCE: sources,
         Key.CT_ORIGINAL_DESTINATION: destination,
         Key.CT_ORIGINAL_SOURCE_PORT: question.source_ports,
         Key.CT_ORIGINAL_DESTINATION_PORT: exactly(question.port),
     }
     if is_tcp:
         numbers[Key.TCP_FLAGS] = exactly(_SYN)
-    return Packet(numbers=numbers, names={Key.INPUT_INTERFACE: question.interface, Key.OUTPUT_INTERFACE: ""})
+    senders_own = frozenset({Key.SOURCE, Key.CT_ORIGINAL_SOURCE})
+    return Packet(senders=question.sources, senders_own=senders_own, numbers=Numbers(numbers))
 
 
 def _type_of(sources: Ranges, version: int, network: Network) -> int:
@@ -127,79 +126,125 @@ def _type_of(sources: Ranges, version: int, network: Network) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Trip:
-    """``keeps``: connections are kept track of."""
+    """``keeps``: connections are kept track of; ``translates``: some chain of type nat may be asked."""
 
     ruleset: Ruleset
     network: Network
     version: int
     keeps: bool
     outcomes: list[Outcome] = field(default_factory=list)
+    translates: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.translates = self.keeps and any(
+            chain.base is not None and chain.base.type is ChainType.NAT
+            for table in self.ruleset.tables
+            if table.family in (Family.INET, _OF_VERSION[self.version])
+            for chain in table.chains.values()
+        )
 
     def inwards(self, state: State, question: Question) -> list[State]:
         """Those that arrive, on the hook where they did."""
         incoming = question.interface
         states = [state]
         if self._is_loopback(incoming):
-            states = self._from_itself(states, incoming)
+            arrived = self._from_itself(states, incoming)
         else:
-            states = self._hook(Hook.INGRESS, states, incoming=incoming, tracked=False)
-        states = self._hook(Hook.PREROUTING, states, incoming=incoming)
-        arrived = []
-        for one in states:
-            arrived += self._routed(one, incoming)
-        self.outcomes += [
-            outcome(Fate.ACCEPTED, one, one.passed[-1] if one.passed else None, came_by=()) for one in arrived
-        ]
+            states = self._on_link(Hook.INGRESS, states, incoming)
+            states = self._hook(Hook.PREROUTING, states, incoming=incoming)
+            arrived = [two for one in states for two in self._routed(one, incoming)]
+        self._pass(arrived)
         return arrived
 
+    def _pass(self, states: list[State]) -> None:
+        self.outcomes += [outcome(Fate.ACCEPTED, one, one.passed[-1] if one.passed else None) for one in states]
+
     def _from_itself(self, states: list[State], loopback: str) -> list[State]:
-        states = self._hook(Hook.OUTPUT, states, outgoing=loopback)
-        return self._hook(Hook.POSTROUTING, states, outgoing=loopback)
+        """Out first; in again only what a translation did not send elsewhere (ip_route_me_harder)."""
+        arrived = []
+        for state in self._hook(Hook.OUTPUT, states, outgoing=loopback):
+            if self._is_here(state):
+                out = self._hook(Hook.POSTROUTING, [state], outgoing=loopback)
+                back = self._hook(Hook.PREROUTING, self._over_loopback(out, loopback), incoming=loopback)
+                arrived += self._hook(Hook.INPUT, back, incoming=loopback)
+                continue
+            outgoing = self._way_on(state)
+            if outgoing:
+                out = self._hook(Hook.POSTROUTING, [state], outgoing=outgoing)
+                arrived += self._on_link(Hook.EGRESS, out, outgoing)
+        return arrived
+
+    def _over_loopback(self, states: list[State], loopback: str) -> list[State]:
+        return self._on_link(Hook.INGRESS, self._on_link(Hook.EGRESS, states, loopback), loopback)
 
     def _is_loopback(self, name: str) -> bool:
         interface = self.network.interface(name)
         return interface is not None and interface.loopback
 
+    def _is_here(self, state: State) -> bool:
+        return state.packet.value(Key.DESTINATION_TYPE) == exactly(AddressType.LOCAL.value)
+
     def _routed(self, state: State, incoming: str) -> list[State]:
         """To the machine's own sockets, or on by another interface."""
-        if state.packet.numbers[Key.DESTINATION_TYPE] == exactly(AddressType.LOCAL.value):
+        if self._is_here(state):
             return self._hook(Hook.INPUT, [state], incoming=incoming)
-        destination = single(state.packet.numbers[Key.DESTINATION] or ())
-        route = None if destination is None else self.network.route(destination, self.version)
-        lost = self._why_lost(route.type if route else None)
-        if lost or route is None or route.device is None:
-            self.outcomes.append(outcome(Fate.LOST, state, None, detail=lost or "no route leads there"))
+        outgoing = self._way_on(state, incoming=incoming)
+        if not outgoing:
             return []
-        outgoing = route.device
         states = self._hook(Hook.FORWARD, [state], incoming=incoming, outgoing=outgoing)
-        return self._hook(Hook.POSTROUTING, states, incoming=incoming, outgoing=outgoing)
+        states = self._hook(Hook.POSTROUTING, states, incoming=incoming, outgoing=outgoing)
+        return self._on_link(Hook.EGRESS, states, outgoing)
 
-    def _why_lost(self, kind: str | None) -> str:
-        if kind is None:
-            return "no route leads there"
-        if kind != "unicast":
-            return f"the route there is of type {kind}"
-        return "" if self.version in self.network.forwards else "this machine does not forward packets"
+    def _way_on(self, state: State, incoming: str | None = None) -> str | None:
+        """The interface by which the routes send it; None where it is lost, which is told."""
+        destination = state.packet.value(Key.DESTINATION)
+        if destination is None:
+            # Several translations met that were not told apart: one of them may be right.
+            self.outcomes.append(outcome(Fate.HANDED, state, None, detail="a translation that cannot be told"))
+            return None
+        route = self.network.route(destination[0][0], self.version)
+        lost = self._why_lost(route, incoming)
+        if lost or route is None:
+            self.outcomes.append(outcome(Fate.LOST, state, None, detail=lost))
+            return None
+        return route.device
+
+    def _why_lost(self, route: Route | None, incoming: str | None) -> str:
+        if route is None or route.device is None:
+            return f"the route there is of type {route.type}" if route else "no route leads there"
+        if route.type != "unicast":
+            return f"the route there is of type {route.type}"
+        if incoming is None or self.network.forwards_from(incoming, self.version):
+            return ""
+        return "this machine does not forward packets"
 
     def outwards(self, state: State, question: Question) -> None:
         """The answer to a packet that arrived: by the way it came in, as this machine's answers go to most senders."""
         answer = self._answer(state)
-        inward, outward = state.packet.names[Key.INPUT_INTERFACE], state.packet.names[Key.OUTPUT_INTERFACE]
+        outward = state.packet.outgoing
+        if self._is_loopback(question.interface):
+            self._pass(self._answer_to_itself(answer, question.interface, outward))
+            return
         leaving = self._way_back(question)
         if not outward:
             states = self._hook(Hook.OUTPUT, [answer], outgoing=leaving)
         else:
-            states = self._hook(Hook.INGRESS, [answer], incoming=outward, tracked=False)
+            states = self._on_link(Hook.INGRESS, [answer], outward)
             states = self._hook(Hook.PREROUTING, states, incoming=outward)
             states = self._hook(Hook.FORWARD, states, incoming=outward, outgoing=leaving)
         states = self._hook(Hook.POSTROUTING, states, incoming=outward, outgoing=leaving)
-        states = self._hook(Hook.EGRESS, states, outgoing=leaving)
-        if self._is_loopback(inward):
-            states = self._hook(Hook.PREROUTING, states, incoming=inward)
-            states = self._hook(Hook.INPUT, states, incoming=inward)
-        self.outcomes += [
-            outcome(Fate.ACCEPTED, one, one.passed[-1] if one.passed else None, came_by=()) for one in states
-        ]
+        self._pass(self._on_link(Hook.EGRESS, states, leaving))
+
+    def _answer_to_itself(self, answer: State, loopback: str, outward: str) -> list[State]:
+        """Over loopback, or from where a translation sent the question."""
+        if outward:
+            states = self._on_link(Hook.INGRESS, [answer], outward)
+            states = self._hook(Hook.PREROUTING, states, incoming=outward)
+            return self._hook(Hook.INPUT, states, incoming=outward)
+        states = self._hook(Hook.OUTPUT, [answer], outgoing=loopback)
+        states = self._over_loopback(self._hook(Hook.POSTROUTING, states, outgoing=loopback), loopback)
+        states = self._hook(Hook.PREROUTING, states, incoming=loopback)
+        return self._hook(Hook.INPUT, states, incoming=loopback)
 
     def _way_back(self, question: Question) -> str:
         number = single(question.sources)
@@ -207,39 +252,54 @@ class _Trip:
         return route.device if route and route.device and not self._is_loopback(route.device) else question.interface
 
     def _answer(self, state: State) -> State:
-        """It goes the other way on the same connection; the translation back is done behind all filters."""
-        asked = state.packet.numbers
+        """It goes the other way on the same connection; the translation back is taken to be behind all filters."""
+        packet = state.packet
+        asked = packet.numbers
         status = single(asked.get(Key.CT_STATUS) or ())
-        changes = {
-            Key.SOURCE: asked[Key.DESTINATION],
-            Key.DESTINATION: asked[Key.SOURCE],
+        changes: dict[Key, Ranges | None] = {
+            Key.SOURCE: packet.value(Key.DESTINATION),
             Key.SOURCE_PORT: asked[Key.DESTINATION_PORT],
             Key.DESTINATION_PORT: asked[Key.SOURCE_PORT],
             Key.SOURCE_TYPE: asked[Key.DESTINATION_TYPE],
             Key.DESTINATION_TYPE: asked[Key.SOURCE_TYPE],
             Key.MARK: exactly(0),
         }
-        numbers: dict[Key, Ranges | None] = {**asked, **changes}
-        if Key.TCP_FLAGS in numbers:
-            numbers[Key.TCP_FLAGS] = exactly(_SYN_ACK)
+        if Key.TCP_FLAGS in asked:
+            changes[Key.TCP_FLAGS] = exactly(_SYN_ACK)
         tracking = Tracking.KEPT
-        if state.packet.tracking is Tracking.KEPT:
+        if packet.tracking is Tracking.KEPT:
             seen = CtStatus.SEEN_REPLY | CtStatus.CONFIRMED
-            numbers[Key.CT_STATE] = exactly(CtState.ESTABLISHED)
-            numbers[Key.CT_DIRECTION] = exactly(1)
-            numbers[Key.CT_STATUS] = None if status is None else exactly(status | seen)
+            changes[Key.CT_STATE] = exactly(CtState.ESTABLISHED)
+            changes[Key.CT_DIRECTION] = exactly(1)
+            changes[Key.CT_STATUS] = None if status is None else exactly(status | seen)
         elif asked[Key.PROTOCOL] == exactly(_TCP):
             # Nobody kept the SYN: an answer to nothing is invalid. A datagram begins something of its own.
             tracking = Tracking.INVALID
-        packet = replace(state.packet, numbers=numbers, tracking=tracking)
-        return State(packet=packet, assumed=state.assumed, bound=state.bound)
+        numbers = asked | changes
+        del numbers[Key.DESTINATION]
+        answer = replace(
+            packet,
+            numbers=Numbers(numbers),
+            senders_own=frozenset({Key.DESTINATION, Key.CT_ORIGINAL_SOURCE}),
+            tracking=tracking,
+        )
+        return State(packet=answer, assumed=state.assumed, bound=state.bound)
+
+    def _on_link(self, hook: Hook, states: list[State], device: str) -> list[State]:
+        """Chains of a device, and of those that it is made of: ports of a bridge, members of a bond, below a VLAN."""
+        devices = [device, *self.network.below(device)]
+        for one in reversed(devices) if hook is Hook.INGRESS else devices:
+            ways = {"incoming": one} if hook is Hook.INGRESS else {"outgoing": one}
+            states = self._hook(hook, states, tracked=False, **ways)
+        outgoing = "" if hook is Hook.INGRESS else device
+        incoming = device if hook is Hook.INGRESS else ""
+        return [replace(state, packet=state.packet.on(incoming=incoming, outgoing=outgoing)) for state in states]
 
     def _hook(
         self, hook: Hook, states: list[State], *, incoming: str = "", outgoing: str = "", tracked: bool = True
     ) -> list[State]:
         """Those that all chains on the hook let through."""
         states = [replace(state, packet=state.packet.on(incoming=incoming, outgoing=outgoing)) for state in states]
-        decided: frozenset[Nat] = frozenset()
         # What was sent to this machine itself has its connection still when it comes in.
         looks = hook is Hook.OUTPUT or (hook is Hook.PREROUTING and not self._is_loopback(incoming))
         for table, chain, base in self._chains(hook, incoming or outgoing):
@@ -248,10 +308,12 @@ class _Trip:
             # What is known of a connection is not known yet where none has been looked for.
             early = not tracked or (looks and base.priority < _TRACKING)
             states = self._asked(table, chain, base, states, early=early)
-            if base.type is ChainType.NAT:
-                decided |= _NAT_HOOKS[hook][1] if hook in _NAT_HOOKS else frozenset()
-        # That nothing is translated is decided as well, once for each side of a connection.
-        return [replace(state, bound=state.bound | decided) for state in states] if decided else states
+        if not self.translates or hook not in _NAT_HOOKS:
+            return states
+        # That nothing is translated is decided as well, once for each side of a connection (nf_nat_alloc_null_binding),
+        # on every hook of nat, for the kernel is called on all as soon as one has a chain.
+        decided = _NAT_HOOKS[hook][1]
+        return [replace(state, bound=state.bound | decided) if _is_first(state) else state for state in states]
 
     def _asked(self, table: Table, chain: Chain, base: Base, states: list[State], *, early: bool) -> list[State]:
         left, asked = [], []
@@ -292,11 +354,15 @@ def _place_of(base: Base) -> int:
     return base.priority
 
 
+def _is_first(state: State) -> bool:
+    """A first packet whose connection is kept."""
+    return state.packet.numbers[Key.CT_STATE] == exactly(CtState.NEW) and state.packet.tracking is Tracking.KEPT
+
+
 def _is_for_nat(state: State, hook: Hook) -> bool:
-    """A first packet whose connection is kept and has no translation of this side yet."""
+    """A first packet whose connection has no translation of this side yet."""
     kinds: frozenset[Nat] = _NAT_HOOKS[hook][1] if hook in _NAT_HOOKS else frozenset()
-    is_first = state.packet.numbers[Key.CT_STATE] == exactly(CtState.NEW)
-    return is_first and state.packet.tracking is Tracking.KEPT and not state.bound & kinds
+    return _is_first(state) and not state.bound & kinds
 
 
 def _early(state: State) -> State:

@@ -6,10 +6,9 @@ every address where anybody may be the sender. A property that is not there has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any
 
 from pathprobe.layers.firewall.model import REQUIRES, CtState, Field, Ranges
 
@@ -95,12 +94,50 @@ _STATES = {
 }
 
 
+class Numbers(Mapping[Key, Ranges | None]):
+    """Property -> what it may be, None: anything. As a key of a dict it is counted once."""
+
+    __slots__ = ("_hash", "_of")
+
+    def __init__(self, of: Mapping[Key, Ranges | None]) -> None:
+        self._of = dict(of)
+        self._hash: int | None = None
+
+    def __getitem__(self, key: Key) -> Ranges | None:
+        return self._of[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._of
+
+    def __or__(self, changes: Mapping[Key, Ranges | None]) -> dict[Key, Ranges | None]:
+        return {**self._of, **changes}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Numbers) and self._of == other._of)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(frozenset(self._of.items()))
+        return self._hash
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """``numbers``: property -> what it may be, None: anything. ``names``: interfaces, empty where there is none."""
+    """``senders``: who may have sent it, or gets the answer; ``senders_own``: the properties that are their address.
 
-    numbers: Mapping[Key, Ranges | None]
-    names: Mapping[Key, str]
+    ``numbers``: the other properties; ``names``: of interfaces, empty where there is none.
+    """
+
+    senders: Ranges
+    senders_own: frozenset[Key]
+    numbers: Numbers
+    names: tuple[str, str] = ("", "")
     tracking: Tracking = Tracking.KEPT
 
     def has(self, field: Field) -> bool:
@@ -114,32 +151,51 @@ class Packet:
         key = KEYS[field]
         if key in TRACKED:
             return self.tracking is Tracking.KEPT
-        return key in self.numbers or key in self.names
+        return key in self.numbers or key in self.senders_own or key in _NAMES
 
     def _is_of(self, protocols: tuple[int, ...]) -> bool:
         ranges = self.numbers[Key.PROTOCOL]
         return ranges is not None and ranges[0][0] in protocols
 
+    def is_senders(self, field: Field) -> bool:
+        """Whether the field is the address that tells senders apart."""
+        return KEYS[field] in self.senders_own
+
     def number(self, field: Field) -> Ranges | None:
         if field is Field.CT_STATE and self.tracking is not Tracking.KEPT:
             return exactly(_STATES[self.tracking])
-        return self.numbers[KEYS[field]]
+        return self.value(KEYS[field])
+
+    def value(self, key: Key) -> Ranges | None:
+        return self.senders if key in self.senders_own else self.numbers[key]
 
     def name(self, field: Field) -> str:
-        return self.names[KEYS[field]]
+        return self.names[_NAMES[KEYS[field]]]
+
+    @property
+    def incoming(self) -> str:
+        return self.names[0]
+
+    @property
+    def outgoing(self) -> str:
+        return self.names[1]
 
     def become(self, changes: Mapping[Key, Ranges | None]) -> Packet:
-        return replace(self, numbers={**self.numbers, **changes})
+        """With other properties; one that was the senders' address is theirs no longer."""
+        own = self.senders_own.difference(changes)
+        return replace(self, numbers=Numbers(self.numbers | changes), senders_own=own)
+
+    def of(self, senders: Ranges) -> Packet:
+        return replace(self, senders=senders)
 
     def on(self, *, incoming: str, outgoing: str) -> Packet:
         """The packet between these interfaces; an empty name: none."""
-        return replace(self, names={Key.INPUT_INTERFACE: incoming, Key.OUTPUT_INTERFACE: outgoing})
+        return replace(self, names=(incoming, outgoing))
 
-    def is_like(self, other: Packet) -> bool:
-        """Whether they differ in nothing but the source."""
-        same = self.names == other.names and self.tracking is other.tracking
-        return same and _but_source(self.numbers) == _but_source(other.numbers)
+    @property
+    def likeness(self) -> tuple[object, ...]:
+        """Equal for packets that differ in nothing but their senders."""
+        return self.numbers, self.senders_own, self.names, self.tracking
 
 
-def _but_source(numbers: Mapping[Key, Ranges | None]) -> dict[Key, Any]:
-    return {key: value for key, value in numbers.items() if key is not Key.SOURCE}
+_NAMES = {Key.INPUT_INTERFACE: 0, Key.OUTPUT_INTERFACE: 1}

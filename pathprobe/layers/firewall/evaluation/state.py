@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from pathprobe.layers.firewall.evaluation.packet import Key, Packet
-from pathprobe.layers.firewall.evaluation.ranges import union
-from pathprobe.layers.firewall.model import Nat
+from pathprobe.layers.firewall.evaluation.ranges import normalised, union
+from pathprobe.layers.firewall.model import Nat, Ranges
 from pathprobe.layers.firewall.outcome import Doubt, Place, Redirection
 
 #: Ways that are followed apart from each other; beyond, properties in which they differ are not known any more.
-_MOST = 64
+_MOST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,86 +38,107 @@ class Assumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """``passed``: who let it through so far, hook by hook; ``bound``: the translations that its connection has."""
+    """``passed``: who let it through so far, hook by hook; ``several``: those are one of several ways that are alike.
+
+    ``bound``: the translations that its connection has, that of nothing included.
+    """
 
     packet: Packet
     assumed: Assumed | None = None
     passed: tuple[Place, ...] = ()
+    several: bool = False
     redirections: tuple[Redirection, ...] = ()
     bound: frozenset[Nat] = frozenset()
 
     def assuming(self, doubt: Doubt, *, held: bool) -> State:
         return replace(self, assumed=Assumed(doubt, held, self.assumed))
 
+    def of(self, senders: Ranges) -> State:
+        return replace(self, packet=self.packet.of(senders))
+
+    @property
+    def sent_to(self) -> tuple[object, ...]:
+        """Equal for states of one translation; a rule is told by itself, for to compare it whole takes long."""
+        ways = tuple((id(one.place), one.address, one.port) for one in self.redirections)
+        return ways, self.bound
+
 
 def merged(states: list[State]) -> list[State]:
     """The same states, with those put together that nothing tells apart any more."""
     if len(states) < 2:
         return states
-    apart: list[State] = []
+    groups: dict[object, list[State]] = {}
     for state in states:
-        _add(apart, state)
+        ways = tuple(map(id, state.passed))
+        groups.setdefault((state.packet.likeness, ways, state.sent_to), []).append(state)
+    apart = [one for group in groups.values() for one in _together(group)]
     return apart if len(apart) <= _MOST else _blurred(apart)
 
 
-def _add(apart: list[State], state: State) -> None:
-    for index, other in enumerate(apart):
-        both = _joined(other, state)
-        if both is not None:
-            del apart[index]
-            _add(apart, both)
-            return
-    apart.append(state)
+def _together(group: list[State]) -> list[State]:
+    """Of states that differ in senders and assumptions alone: those of one assumption are one."""
+    if len(group) < 2:
+        return group
+    same: dict[int, list[State]] = {}
+    for state in group:
+        same.setdefault(id(state.assumed), []).append(state)
+    one_each = [_of_all(found) for found in same.values()]
+    while (fewer := _without_idle_doubts(one_each)) is not one_each:
+        one_each = fewer
+    return one_each
 
 
-def _joined(one: State, other: State) -> State | None:
-    """Both as one state, None where something tells them apart."""
-    if one.passed != other.passed or one.redirections != other.redirections or one.bound != other.bound:
-        return None
-    if not one.packet.is_like(other.packet):
-        return None
-    some, others = one.packet.numbers[Key.SOURCE], other.packet.numbers[Key.SOURCE]
-    if some == others:
-        return _without_last_doubt(one, other)
-    if one.assumed is not other.assumed or some is None or others is None:
-        return None
-    return replace(one, packet=one.packet.become({Key.SOURCE: union(some, others)}))
+def _of_all(states: list[State]) -> State:
+    first, *others = states
+    if not others:
+        return first
+    return first.of(normalised(tuple(part for state in states for part in state.packet.senders)))
 
 
-def _without_last_doubt(one: State, other: State) -> State | None:
-    last, likewise = one.assumed, other.assumed
-    if last is likewise:
-        return one
-    if last is None or likewise is None or last.before is not likewise.before or last.doubt is not likewise.doubt:
-        return None
-    return replace(one, assumed=last.before)
+def _without_idle_doubts(states: list[State]) -> list[State]:
+    """Two that assume the opposite of one condition, and nothing else, are one that assumes neither."""
+    waiting: dict[object, State] = {}
+    kept: list[State] = []
+    joined = False
+    for state in states:
+        last = state.assumed
+        if last is None:
+            kept.append(state)
+            continue
+        met = waiting.pop((id(last.doubt), id(last.before), not last.held, state.packet.senders), None)
+        if met is None:
+            waiting[id(last.doubt), id(last.before), last.held, state.packet.senders] = state
+        else:
+            joined = True
+            kept.append(replace(state, assumed=last.before))
+    return [*kept, *waiting.values()] if joined else states
 
 
 def _blurred(states: list[State]) -> list[State]:
-    """Of very many, those that only their way here tells apart are one; of still too many, what they have in common."""
-    alike: list[State] = []
+    """Of very many, those that only their way here tells apart are one; of still too many, what they have in common.
+
+    Where a packet is sent to is never blurred: that would say of one what is true of another.
+    """
+    alike: dict[object, list[State]] = {}
     for state in states:
-        for index, other in enumerate(alike):
-            if other.bound == state.bound and other.packet.is_like(state.packet):
-                alike[index] = _in_common(other, state)
-                break
-        else:
-            alike.append(state)
-    return alike if len(alike) <= _MOST else [reduce(_in_common, alike)]
+        alike.setdefault((state.packet.likeness, state.sent_to), []).append(state)
+    fewer = [reduce(_either, group) for group in alike.values()]
+    if len(fewer) <= _MOST:
+        return fewer
+    sent: dict[object, list[State]] = {}
+    for state in fewer:
+        sent.setdefault((state.sent_to, state.packet.value(Key.DESTINATION)), []).append(state)
+    return [reduce(_either, group) for group in sent.values()]
 
 
-def _in_common(one: State, other: State) -> State:
-    numbers = dict(one.packet.numbers)
-    for key, value in other.packet.numbers.items():
-        if key is Key.SOURCE:
-            known = numbers[key]
-            numbers[key] = None if known is None or value is None else union(known, value)
-        elif numbers.get(key) != value:
-            numbers[key] = None
-    return State(
-        packet=replace(one.packet, numbers=numbers),
-        assumed=one.assumed or other.assumed,
-        passed=one.passed if one.passed == other.passed else (),
-        redirections=one.redirections,
-        bound=one.bound & other.bound,
-    )
+def _either(one: State, other: State) -> State:
+    """What is known of both: of their ways here the first stands for all."""
+    packet = one.packet
+    if packet.likeness != other.packet.likeness:
+        differing = {
+            key: None for key, value in packet.numbers.items() if other.packet.numbers.get(key, value) != value
+        }
+        packet = packet.become(differing)
+    senders = union(packet.senders, other.packet.senders)
+    several = one.several or other.several or one.passed != other.passed
+    return replace(one, packet=packet.of(senders), assumed=one.assumed or other.assumed, several=several)

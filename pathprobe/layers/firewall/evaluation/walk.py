@@ -7,12 +7,11 @@ reject is final.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from pathprobe.layers.firewall.evaluation.conditions import Some, Told, fits, holds
 from pathprobe.layers.firewall.evaluation.effects import changed, translated
-from pathprobe.layers.firewall.evaluation.packet import Key
 from pathprobe.layers.firewall.evaluation.state import State, merged
 from pathprobe.layers.firewall.model import (
     AnyOf,
@@ -39,11 +38,11 @@ from pathprobe.layers.firewall.model import (
 from pathprobe.layers.firewall.outcome import Doubt, Fate, Outcome, Place
 from pathprobe.layers.network import Network
 
-#: The kernel allows 16 (NFT_JUMP_STACK_SIZE); what calls itself would never end here.
-_DEEPEST = 16
+#: nft allows 16 (NFT_JUMP_STACK_SIZE), iptables-legacy any number; what calls itself would never end here.
+_DEEPEST = 100
 
 #: Conditions that are named of one outcome; whoever has so many is not told more by all of them.
-_MOST_DOUBTS = 12
+_MOST_DOUBTS, _MOST_LOOKED_AT = 12, 100
 
 _FATES = {Ending.DROP: Fate.DROPPED, Ending.REJECT: Fate.REJECTED, Ending.HANDED: Fate.HANDED}
 
@@ -64,19 +63,27 @@ class Walk:
     base: Chain
     network: Network
     outcomes: list[Outcome] = field(default_factory=list)
+    places: dict[int, Place] = field(default_factory=dict)
 
     def run(self, states: list[State]) -> list[tuple[State, Place]]:
         """Who is let through, by which rule or policy."""
-        left = self._chain(self.base, states, ())
+        left = self.chain(self.base, states, ())
         base = self.base.base
         assert base is not None, "only a base chain is called by the kernel"
-        policy = self._place(self.base, None)
+        policy = self.place(self.base, None)
         if base.policy is Ending.DROP:
             self.outcomes += [outcome(Fate.DROPPED, state, policy) for state in left.returned]
             return left.accepted
         return left.accepted + [(state, policy) for state in left.returned]
 
-    def _place(self, chain: Chain, rule: Rule | None) -> Place:
+    def place(self, chain: Chain, rule: Rule | None) -> Place:
+        """One and the same object for a rule, so that places are told apart by what they are."""
+        known = self.places.get(id(rule) if rule else 0)
+        if known is None:
+            known = self.places[id(rule) if rule else 0] = self._made(chain, rule)
+        return known
+
+    def _made(self, chain: Chain, rule: Rule | None) -> Place:
         base = self.base.base
         return Place(
             backend=self.table.backend,
@@ -85,9 +92,10 @@ class Walk:
             chain=chain.name,
             hook=base.hook if base else None,
             rule=rule,
+            policy=base.policy if base and rule is None else None,
         )
 
-    def _chain(self, chain: Chain, states: list[State], calls: tuple[Place, ...]) -> Left:
+    def chain(self, chain: Chain, states: list[State], calls: tuple[Place, ...]) -> Left:
         left = Left()
         for rule in chain.rules:
             if not states:
@@ -119,6 +127,7 @@ class _Step:
     calls: tuple[Place, ...]
     left: Left
     on: list[State] = field(default_factory=list)
+    doubts: dict[int, Doubt] = field(default_factory=dict)
 
     def take(self, states: list[State]) -> list[State]:
         for statement in self.rule.statements:
@@ -158,8 +167,8 @@ class _Step:
                     held.append(state.assuming(doubt, held=True))
                     self.on.append(state.assuming(doubt, held=False))
                 case Some(inside, outside):
-                    held.append(_from(state, inside))
-                    self.on.append(_from(state, outside))
+                    held.append(state.of(inside))
+                    self.on.append(state.of(outside))
         return held
 
     def _map(self, table: VerdictMap | TranslateMap, states: list[State]) -> list[State]:
@@ -182,15 +191,15 @@ class _Step:
                         going_on += self._verdict(verdict, [rest.assuming(doubt, held=True)])
                         rest = rest.assuming(doubt, held=False)
                     case Some(inside, outside):
-                        going_on += self._verdict(verdict, [_from(rest, inside)])
-                        rest = _from(rest, outside)
+                        going_on += self._verdict(verdict, [rest.of(inside)])
+                        rest = rest.of(outside)
             if rest is not None:
                 self.on.append(rest)
         return going_on
 
     def _verdict(self, verdict: End | Jump | Translate, states: list[State]) -> list[State]:
         """Those for whom the next statement of the rule counts all the same."""
-        place = self.walk._place(self.chain, self.rule)
+        place = self.walk.place(self.chain, self.rule)
         match verdict:
             case End(ending=Ending.ACCEPT):
                 self.left.accepted += [(state, place) for state in states]
@@ -214,42 +223,54 @@ class _Step:
     def _jump(self, jump: Jump, states: list[State], place: Place) -> None:
         chain = self.walk.table.chains.get(jump.chain)
         if chain is None or len(self.calls) >= _DEEPEST:
-            doubt = Doubt(place=place, text=f"jump {jump.chain}")
-            self.on += [state.assuming(doubt, held=False) for state in states]
+            self._lost_track(jump, states, place)
             return
-        inner = self.walk._chain(chain, states, (*self.calls, place))
+        inner = self.walk.chain(chain, states, (*self.calls, place))
         self.left.accepted += inner.accepted
         if jump.goto:
             self.left.returned += inner.returned
         else:
             self.on += inner.returned
 
+    def _lost_track(self, jump: Jump, states: list[State], place: Place) -> None:
+        """It may be decided there, or come back."""
+        doubt = Doubt(place=place, text=f"jump {jump.chain}")
+        detail = f"chain {jump.chain}, which could not be followed"
+        self.walk.outcomes += [
+            outcome(Fate.HANDED, state.assuming(doubt, held=True), place, came_by=self.calls, detail=detail)
+            for state in states
+        ]
+        self.on += [state.assuming(doubt, held=False) for state in states]
+
     def _doubt(self, statement: Statement) -> Doubt:
+        """One and the same object for all who meet it in this rule."""
+        if self.doubts.get(id(statement)) is None:
+            self.doubts[id(statement)] = self._made(statement)
+        return self.doubts[id(statement)]
+
+    def _made(self, statement: Statement) -> Doubt:
         text = statement.text if isinstance(statement, Opaque) else self.rule.text
         at_first = statement.at_first if isinstance(statement, Opaque) else None
-        return Doubt(place=self.walk._place(self.chain, self.rule), text=text, at_first=at_first)
+        return Doubt(place=self.walk.place(self.chain, self.rule), text=text, at_first=at_first)
 
 
 def _differ(before: list[State], after: list[State]) -> bool:
     return len(before) != len(after) or any(one is not other for one, other in zip(before, after, strict=True))
 
 
-def _from(state: State, senders: Iterable[tuple[int, int]]) -> State:
-    return replace(state, packet=state.packet.become({Key.SOURCE: tuple(senders)}))
-
-
 def outcome(
     fate: Fate, state: State, place: Place | None, *, came_by: tuple[Place, ...] = (), detail: str = ""
 ) -> Outcome:
-    """What became of a state, with the conditions that it depends on: first those that had to hold."""
-    assumed = sorted(state.assumed or (), key=lambda one: not one.held)
+    """What became of a state, with the last of the conditions that it depends on, limits behind the others."""
+    assumed = sorted(islice(state.assumed or (), _MOST_LOOKED_AT), key=lambda one: one.doubt.is_limit)[:_MOST_DOUBTS]
     return Outcome(
         fate=fate,
         decided=place,
         came_by=came_by,
         passed=state.passed,
+        several=state.several,
         detail=detail,
-        sources=state.packet.numbers[Key.SOURCE],
-        doubts=tuple(replace(one.doubt, held=one.held) for one in assumed[:_MOST_DOUBTS]),
+        sources=state.packet.senders,
+        doubts=tuple(replace(one.doubt, held=one.held) for one in assumed),
         redirections=state.redirections,
     )

@@ -1,0 +1,181 @@
+"""``pathprobe diagnose HOST:PORT``: all layers in order, and what they say together."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from pathprobe.commands import status, ticket
+from pathprobe.commands.ending import fail
+from pathprobe.commands.seconds import Seconds
+from pathprobe.commands.terminal import is_terminal, width
+from pathprobe.engine.ticket_place import CannotPlace
+
+if TYPE_CHECKING:
+    from pathprobe.core.layers import Layer, LayersReport
+    from pathprobe.core.report import Report, Result, Target
+
+_PROTOCOLS = ("tcp", "udp")
+
+#: What a ticket has beside the report of the probes.
+_IN_TICKET = ("diagnosis.txt", "diagnosis.json")
+
+
+@click.command()
+@click.argument("target", metavar="HOST:PORT[/tcp|/udp]")
+@click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document (pathprobe-layers/1) instead of text.")
+@click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep every packet, with a comment on each.")  # fmt: skip
+@click.option("--max-hops", default=30, show_default=True, type=click.IntRange(1, 60), help="Longest path to step.")
+@click.option("--wait", type=Seconds(0.01, 60), metavar="SECONDS",
+              help="Longest silence window of one probe (default: adaptive).")  # fmt: skip
+@click.option("-i", "--interface", metavar="NAME", help="Send through this interface.")
+@click.option("-s", "--source", metavar="ADDRESS", help="Send from this address of this host.")
+@click.option("-4", "family", flag_value=4, type=int, help="Resolve names to IPv4 only.")
+@click.option("-6", "family", flag_value=6, type=int, help="Resolve names to IPv6 only.")
+@click.option("--mtu", is_flag=True, help="Find the largest packet that passes, and where larger ones die.")
+@click.option("--ticket", "place", metavar="DIR|FILE.zip", type=click.Path(path_type=Path),
+              help="Write all of it for others: diagnosis, report and packets.")  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Show what was seen of healthy layers too.")
+def diagnose(target: str, **options: Any) -> None:
+    """Why can I not connect? All layers in order, the broken one named, with whom to ask or what to run.
+
+    \b
+    Exit status: 0 every layer that was looked at is well, 3 nothing listens, 4 one is broken, 6 could not tell;
+    1 could not do the job, 2 wrong command line, 130 interrupted.
+    """
+    _run(_target(target, options["family"]), **options)
+
+
+def _target(text: str, family: int | None) -> Target:
+    from pathprobe.engine.targets import BadTarget, Unresolvable, parse, resolve
+
+    address, _, protocol = text.partition("/")
+    protocol = protocol or "tcp"
+    if protocol not in _PROTOCOLS:
+        fail(f"{text!r}: {protocol!r} is neither tcp nor udp", status.USAGE)
+    try:
+        wanted = parse(address, with_port=True)
+        if len(wanted.ports) != 1:
+            fail(f"{text!r}: one port at a time is diagnosed; batch asks many", status.USAGE)
+        (found,) = resolve(wanted, protocol=protocol, family=family)
+    except BadTarget as error:
+        fail(str(error), status.USAGE)
+    except Unresolvable as error:
+        fail(str(error), status.CANNOT)
+    return found
+
+
+def _run(target: Target, *, place: Path | None, as_json: bool, verbose: bool, **options: Any) -> NoReturn:
+    from pathprobe.core.layers import Asked, LayersReport
+    from pathprobe.output.diagnosis.checklist import checklist
+    from pathprobe.output.diagnosis.joining import conclude
+
+    started, begun = time.time(), time.monotonic()
+    kept = ticket.Ticket.begin(place, redact=False, write=options["write"], more=_IN_TICKET)
+    kept.look_at_routes([target], source=options["source"], interface=options["interface"])
+    probed = _probe(target, kept, options)
+    if not probed.results:
+        sys.exit(status.INTERRUPTED)
+    (result,) = probed.results
+    layers = _rows(target, result, options)
+    report = LayersReport(
+        asked=Asked(
+            given=target.given,
+            address=target.address,
+            port=target.port,
+            protocol=target.protocol,
+            source=None,
+        ),
+        started=started,
+        duration=time.monotonic() - begun,
+        layers=layers,
+        conclusion=conclude(layers, result),
+        results=(result,),
+        checklist=checklist(layers, result),
+    )
+    _finish(report, probed, kept, as_json=as_json, verbose=verbose)
+
+
+def _probe(target: Target, kept: ticket.Ticket, options: dict[str, Any]) -> Report:
+    from pathprobe.commands import live
+    from pathprobe.commands.vantage import CannotProbe
+
+    asked = {name: options[name] for name in ("max_hops", "wait", "interface", "source", "mtu")}
+    try:
+        return live.run([target], write=kept.evidence, no_trace=False, flows=1, verbose=False, **asked)
+    except CannotProbe as error:
+        fail(str(error), status.CANNOT)
+
+
+def _rows(target: Target, result: Result, options: dict[str, Any]) -> tuple[Layer, ...]:
+    """In the order of the layers; each is looked at as far as that makes sense after what is known."""
+    from pathprobe.output.diagnosis import probed
+
+    rows = [*_server(target, result, options), probed.connectivity(result), probed.path(result)]
+    return tuple(sorted(rows, key=lambda row: row.number))
+
+
+def _server(target: Target, result: Result, options: dict[str, Any]) -> Sequence[Layer]:
+    """Layers 1 to 3, where the server can be asked."""
+    from pathprobe.layers.host import PortQuestion, look
+    from pathprobe.layers.network_reading import read
+    from pathprobe.layers.system import ThisMachine
+
+    assert target.port is not None, "a target without a port is not diagnosed"
+    address = ipaddress.ip_address(target.address)
+    here = ThisMachine()
+    if not read(here).has(int(address), address.version):
+        return _not_looked_at()
+    question = PortQuestion(
+        port=target.port,
+        protocol=target.protocol,
+        source=ipaddress.ip_address(result.source) if result.source else None,
+        version=address.version,
+        expected=options["expect"],
+    )
+    return look(here, question, now=time.time())
+
+
+def _not_looked_at() -> Sequence[Layer]:
+    from pathprobe.core.layers import Layer, LayerName, Status
+
+    how = "not looked at: --ssh [user@]HOST or --host-report FILE does that"
+    names = (LayerName.LISTENING, LayerName.FIREWALL, LayerName.SELINUX)
+    return [Layer(name=name, status=Status.SKIP, summary=how) for name in names]
+
+
+def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_json: bool, verbose: bool) -> NoReturn:
+    from pathprobe.output import layers_json, layers_table
+
+    document, text = layers_json.render(report), layers_table.render(report, verbose=True)
+    with _told(report, document, as_json=as_json, verbose=verbose):
+        kept.put(probed, dict(zip(_IN_TICKET, (f"{text}\n", f"{document}\n"), strict=True)))
+    sys.exit(status.of_layers(report.layers) if probed.complete else status.INTERRUPTED)
+
+
+@contextmanager
+def _told(report: LayersReport, document: str, *, as_json: bool, verbose: bool) -> Iterator[None]:
+    """The answer is printed even where the ticket cannot be written."""
+    from pathprobe.output import layers_table
+
+    try:
+        yield
+    except CannotPlace as error:
+        reason: str | None = str(error)
+    else:
+        reason = None
+    if as_json:
+        click.echo(document)
+    else:
+        click.echo(layers_table.render(report, colour=is_terminal(sys.stdout), verbose=verbose, width=width()))
+    if reason is not None:
+        fail(reason, status.CANNOT)
