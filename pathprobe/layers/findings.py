@@ -11,9 +11,16 @@ from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 _WORST_FIRST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS, Status.SKIP)
 
 
+#: Stands in a fix between commands of which one is enough.
+OR = "# or"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found. ``sentence``: without capital and full stop; empty where it only adds evidence."""
+    """One thing that was found. ``sentence``: without capital and full stop; empty where it only adds evidence.
+
+    ``fix``: commands in their order; alternatives have OR between them.
+    """
 
     status: Status
     sentence: str = ""
@@ -31,8 +38,25 @@ def layer(name: LayerName, findings: Sequence[Finding]) -> Layer:
         summary="; ".join(_once(one.sentence for one in findings)),
         evidence=tuple(dict.fromkeys(seen for one in findings for seen in one.evidence)),
         why=" ".join(_once(one.why for one in ranked)),
-        fix=_once(line for one in ranked for line in one.fix),
+        fix=_joined([one.fix for one in ranked]),
     )
+
+
+def either(commands: Iterable[str]) -> tuple[str, ...]:
+    """Commands of which one is enough, the best first."""
+    return tuple(line for command in commands for line in (OR, command))[1:]
+
+
+def _joined(fixes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Each command once; OR stays with the command behind it."""
+    lines: list[str] = []
+    for fix in fixes:
+        before = ""
+        for line in fix:
+            if line not in lines and line != OR:
+                lines += [before, line] if before == OR else [line]
+            before = line
+    return tuple(lines)
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:

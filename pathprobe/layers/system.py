@@ -8,12 +8,24 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-#: Seconds after which a command that only lists things is given up.
+from pathprobe.layers import running
+
+#: Seconds after which a command that only lists things is given up; 10,000 rules take nft a few.
 _PATIENCE = 30.0
+
+#: The same of programs that ask a daemon, which may hang, and of those that are slow to start.
+PATIENCE = {
+    **dict.fromkeys(("docker", "podman", "firewall-cmd", "systemctl"), 5.0),
+    "semanage": 20.0,
+}
+
+#: A program is waited for as long in all as for so many calls of it; one that never answered is not asked again.
+_CALLS = 2
 
 #: Debian keeps nft and its kind in sbin, which is not on an ordinary user's PATH.
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
@@ -36,11 +48,13 @@ class Said:
 class Unread:
     """It could not be asked: ``reason`` in a few words, such as "nft is not installed" or "permission denied".
 
-    ``is_missing``: there is no such program or file, so that there is nothing to miss in it.
+    ``is_missing``: there is no such program or file, so that there is nothing to miss in it. ``is_silent``: a program
+    that did not answer in time.
     """
 
     reason: str
     is_missing: bool = False
+    is_silent: bool = False
 
 
 class System(Protocol):
@@ -66,27 +80,30 @@ class System(Protocol):
 class ThisMachine:
     """The machine that this process runs on, in the namespaces that it is in."""
 
+    def __init__(self) -> None:
+        self._waited: dict[str, float] = {}
+
     def run(self, *command: str) -> Said | Unread:
         environment = os.environ | {"PATH": os.environ.get("PATH", os.defpath) + SBIN, "LC_ALL": "C"}
-        program = shutil.which(command[0], path=environment["PATH"])
+        name = command[0]
+        program = shutil.which(name, path=environment["PATH"])
         if program is None:
-            return Unread(reason=f"{command[0]} is not installed", is_missing=True)
+            return Unread(reason=f"{name} is not installed", is_missing=True)
+        patience = PATIENCE.get(name, _PATIENCE)
+        waited = self._waited.get(name, 0.0)
+        left = min(patience, _CALLS * patience - waited)
+        if left <= 0:
+            return Unread(reason=f"{name} takes too long to answer", is_silent=True)
+        begun = time.monotonic()
         try:
-            done = subprocess.run(
-                [program, *command[1:]],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=environment,
-                timeout=_PATIENCE,
-                check=False,
-            )
+            status, out, error = running.run([program, *command[1:]], environment, left)
         except subprocess.TimeoutExpired:
-            return Unread(reason=f"{command[0]} said nothing for {_PATIENCE:.0f} s")
-        except OSError as error:
-            return Unread(reason=f"{command[0]}: {error.strerror}")
-        return Said(status=done.returncode, out=done.stdout, error=done.stderr)
+            self._waited[name] = _CALLS * patience
+            return Unread(reason=f"{name} said nothing for {left:.0f} s", is_silent=True)
+        except OSError as failure:
+            return Unread(reason=f"{name}: {failure.strerror}")
+        self._waited[name] = waited + time.monotonic() - begun
+        return Said(status=status, out=out, error=error)
 
     def read(self, path: str) -> str | Unread:
         try:
@@ -110,6 +127,36 @@ class ThisMachine:
 
 def _unread(path: str, error: OSError) -> Unread:
     return Unread(reason=f"{path}: {error.strerror}", is_missing=isinstance(error, FileNotFoundError))
+
+
+class Remembering:
+    """A machine that is asked everything once: a command or file that is asked for again says the same."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self._said: dict[tuple[str, ...], Said | Unread] = {}
+        self._texts: dict[str, str | Unread] = {}
+
+    def run(self, *command: str) -> Said | Unread:
+        if command not in self._said:
+            self._said[command] = self.system.run(*command)
+        return self._said[command]
+
+    def read(self, path: str) -> str | Unread:
+        if path not in self._texts:
+            self._texts[path] = self.system.read(path)
+        return self._texts[path]
+
+    def names(self, path: str) -> Sequence[str] | Unread:
+        return self.system.names(path)
+
+    def link(self, path: str) -> str | Unread:
+        return self.system.link(path)
+
+
+def is_live(system: System) -> bool:
+    """Is it the machine that this process runs on?"""
+    return isinstance(system.system if isinstance(system, Remembering) else system, ThisMachine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,13 +23,16 @@ def judge(
     lands_on: str | None = None,
     arrival: str | None = None,
     route_back: str | None = None,
+    source: str | None = None,
+    no_route_back: str | None = None,
 ) -> Layer:
     """The kernel's row of layer 2.
 
     ``version``: 4 or 6, the family of the packet. ``sockets``: what layer 1 found; its queues and the port's range are
     not looked at without. ``forwarded``: the rules send the packet on to another machine or container. ``lands_on``:
     the address that they rewrite its destination to. ``arrival``: the interface that it comes in by; ``route_back``:
-    the one by which the answer to its source would leave. None: not known.
+    the one by which the answer to its source would leave. ``source``: the client's address. None: not known.
+    ``no_route_back``: why there is no way back to it, in words: "no route", or the route's type ("blackhole").
     """
     question = Question(
         port=port,
@@ -40,6 +43,8 @@ def judge(
         lands_on=lands_on,
         arrival=arrival,
         route_back=route_back,
+        source=source,
+        no_route_back=no_route_back,
     )
     found = [
         *routing.find(facts, question),

@@ -19,3 +19,10 @@ class Question:
     lands_on: str | None = None
     arrival: str | None = None
     route_back: str | None = None
+    source: str | None = None
+    no_route_back: str | None = None
+
+    @property
+    def client(self) -> str:
+        """Who asks, in words."""
+        return self.source or "the client"

@@ -45,9 +45,11 @@ def _capped(facts: Kernel, socket: Socket, *, overflows: int) -> Iterator[Findin
     if most is None or socket.room is None or socket.room < most:
         return
     if socket.is_full or (overflows and socket.drops):
+        # Overflows are the whole machine's, and the socket's own drops have other reasons too.
+        short = "is too short" if socket.is_full else "may have been too short"
         yield Finding(
             status=Status.WARN,
-            sentence=f"its accept queue was too short and is as long as net.core.somaxconn allows ({most})",
+            sentence=f"its accept queue {short} and is as long as net.core.somaxconn allows ({most})",
             evidence=facts.seen(_SOMAXCONN),
             why=_CAPPED,
             fix=(

@@ -14,24 +14,41 @@ from pathprobe.layers.counters import NETSTAT
 from pathprobe.layers.findings import Finding
 from pathprobe.layers.kernel.facts import Kernel, counted, name
 from pathprobe.layers.kernel.question import Question
+from pathprobe.layers.listening.reach import is_inner
 
 _STRICT, _LOOSE = 1, 2
+
+#: The counter of packets that the reverse path filter dropped, on any interface.
+_FILTERED = "IPReversePathFilter"
 
 _REVERSE_PATH = (
     "A strict reverse path filter drops a packet that comes in by another interface than the answer would leave by, "
     "before any firewall rule of the input hook; nobody is told."
 )
+_NO_WAY_BACK = "Without a route to the client the kernel drops what comes from it, or the answer to it; nobody is told."
 _NOT_ROUTED = "A packet for another address, a container's among them, is dropped where this machine does not forward."
 _LOCALNET = "A packet that is rewritten to 127.0.0.0/8 is dropped as a martian unless route_localnet allows it."
 _NO_IPV6 = "Without IPv6 the machine has no such address and answers nothing that is sent to one."
 
 
+#: What modules of tunnels make for themselves in each namespace: down, as a rule, and nobody's way in.
+_FALLBACKS = frozenset({"sit0", "gre0", "gretap0", "erspan0", "ip_vti0"})
+
+#: By it come the machine's own packets, which neither rp_filter nor forwarding nor route_localnet is for.
+_LOOPBACK = "lo"
+
+
 def find(facts: Kernel, question: Question) -> Iterator[Finding]:
-    if question.version != 6:
-        yield from _reverse_path(facts, question)
-        yield from _localnet(facts, question)
     if question.version == 6:
         yield from _ipv6(facts, question)
+    if question.no_route_back is not None:
+        yield _no_way_back(question, question.no_route_back)
+    if question.arrival == _LOOPBACK:
+        return
+    if question.version != 6:
+        if question.no_route_back is None:
+            yield from _reverse_path(facts, question)
+        yield from _localnet(facts, question)
     if question.forwarded:
         yield from _forwarding(facts, question)
 
@@ -45,22 +62,46 @@ def _filter(interface: str) -> str:
     return f"net/ipv4/conf/{interface}/rp_filter"
 
 
+def _no_way_back(question: Question, reason: str) -> Finding:
+    client = question.client
+    return Finding(
+        status=Status.FAIL,
+        sentence=f"there is no route back to {client} ({reason}): the answer cannot leave",
+        evidence=(Evidence(source=f"ip route get {client}", text=reason),) if question.source else (),
+        why=_NO_WAY_BACK,
+        fix=(f"# ip route add {question.source or 'CLIENT'} via GATEWAY",),
+    )
+
+
 def _reverse_path(facts: Kernel, question: Question) -> Iterator[Finding]:
     arrival, back = question.arrival, question.route_back
     if arrival is not None and back is not None:
-        if arrival != back and strictness(facts, arrival) == _STRICT:
-            yield _asymmetric(facts, arrival, back)
+        yield from _asymmetric(facts, question, arrival, back)
         return
-    strict = [one for one in facts.interfaces if one != "lo" and strictness(facts, one) == _STRICT]
+    strict = _strict(facts)
     if arrival is not None:
         strict = [one for one in strict if one == arrival]
-    dropped = facts.tcp.get("IPReversePathFilter", 0)
-    several = len([one for one in facts.interfaces if one != "lo"]) > 1
-    if strict and dropped and several:
-        yield _filtered(facts, strict, dropped)
+    several = len([one for one in facts.interfaces if one != _LOOPBACK]) > 1
+    if strict and several and facts.tcp.get(_FILTERED, 0):
+        yield _filtered(facts, strict)
 
 
-def _asymmetric(facts: Kernel, arrival: str, back: str) -> Finding:
+def _strict(facts: Kernel) -> list[str]:
+    return [one for one in facts.interfaces if one != _LOOPBACK and strictness(facts, one) == _STRICT]
+
+
+def _asymmetric(facts: Kernel, question: Question, arrival: str, back: str) -> Iterator[Finding]:
+    """Where the packet comes in is what the routes tell; the network may send it by another way."""
+    if arrival != back:
+        if strictness(facts, arrival) == _STRICT:
+            yield _other_way(facts, arrival, back)
+        return
+    others = [one for one in _strict(facts) if one != back and one not in _FALLBACKS and not is_inner(one)]
+    if others:
+        yield _by_another(facts, question, back, others)
+
+
+def _other_way(facts: Kernel, arrival: str, back: str) -> Finding:
     return Finding(
         status=Status.FAIL,
         sentence=f"the packet comes in by {arrival} and its answer would leave by {back}: "
@@ -71,11 +112,26 @@ def _asymmetric(facts: Kernel, arrival: str, back: str) -> Finding:
     )
 
 
-def _filtered(facts: Kernel, strict: list[str], dropped: int) -> Finding:
-    paths = [_filter(one) for one in strict]
+def _by_another(facts: Kernel, question: Question, back: str, others: list[str]) -> Finding:
+    paths = [_filter(one) for one in others]
+    there = "the strict reverse path filter there drops them"
     return Finding(
         status=Status.WARN,
-        sentence=f"the reverse path filter is strict on {', '.join(strict)} and dropped {dropped} packets so far",
+        sentence=f"answers to {question.client} leave by {back}; if its packets come in by another interface "
+        f"({', '.join(others)}), {there}",
+        evidence=(*facts.seen(_filter("all"), *paths), *_filter_drops(facts)),
+        why=_REVERSE_PATH,
+        fix=tuple(f"sysctl -w {name(path)}={_LOOSE}" for path in paths),
+    )
+
+
+def _filtered(facts: Kernel, strict: list[str]) -> Finding:
+    dropped = facts.tcp[_FILTERED]
+    paths = [_filter(one) for one in strict]
+    packets = f"{dropped} packet{'' if dropped == 1 else 's'}"
+    return Finding(
+        status=Status.WARN,
+        sentence=f"the reverse path filter is strict on {', '.join(strict)} and dropped {packets} so far",
         evidence=(*facts.seen(_filter("all"), *paths), *_filter_drops(facts)),
         why=_REVERSE_PATH,
         fix=tuple(f"sysctl -w {name(path)}={_LOOSE}" for path in paths),
@@ -83,14 +139,14 @@ def _filtered(facts: Kernel, strict: list[str], dropped: int) -> Finding:
 
 
 def _filter_drops(facts: Kernel) -> tuple[Evidence, ...]:
-    dropped = facts.tcp.get("IPReversePathFilter")
+    dropped = facts.tcp.get(_FILTERED)
     return () if dropped is None else (counted(NETSTAT, IPReversePathFilter=dropped),)
 
 
 def _localnet(facts: Kernel, question: Question) -> Iterator[Finding]:
     if question.lands_on is None or not ip_address(question.lands_on).is_loopback:
         return
-    interfaces = (question.arrival,) if question.arrival else [one for one in facts.interfaces if one != "lo"]
+    interfaces = (question.arrival,) if question.arrival else [one for one in facts.interfaces if one != _LOOPBACK]
     paths = [f"net/ipv4/conf/{one}/route_localnet" for one in ("all", *interfaces)]
     told = [facts.number(one) for one in paths]
     # One interface that allows it may be the one.
@@ -106,7 +162,7 @@ def _localnet(facts: Kernel, question: Question) -> Iterator[Finding]:
 
 
 def _ipv6(facts: Kernel, question: Question) -> Iterator[Finding]:
-    paths = {one: f"net/ipv6/conf/{one}/disable_ipv6" for one in facts.interfaces if one != "lo"}
+    paths = {one: f"net/ipv6/conf/{one}/disable_ipv6" for one in facts.interfaces if one != _LOOPBACK}
     asked = {one: path for one, path in paths.items() if question.arrival in (None, one)}
     if not any(path.startswith("net/ipv6/") for path in facts.settings):
         yield Finding(

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from ipaddress import ip_address
 
 from pathprobe.layers.listening.facts import HostAddress
+from pathprobe.layers.network import map_interface
 from pathprobe.layers.system import Said, System, Unread
 
 #: What ``ip route get`` says of destinations that are taken in though no interface has them (rtnetlink.h, RTN_*).
 _TAKEN_IN = ("local", "broadcast", "multicast")
 
 
+#: What network_reading asks as well; ip(8) before 4.13 and busybox's know no JSON.
+_AS_JSON = ("ip", "-j", "-d", "addr", "show")
+
+
 def read(system: System) -> tuple[HostAddress, ...] | Unread:
+    known = _of_json(system.run(*_AS_JSON))
+    if known is not None:
+        return known
     said = system.run("ip", "-o", "address", "show")
     if isinstance(said, Unread):
         return said
     return parse(said.out) if said.worked else Unread(reason=f"ip address: {said.error.strip()}")
+
+
+def _of_json(said: Said | Unread) -> tuple[HostAddress, ...] | None:
+    if isinstance(said, Unread) or not said.worked:
+        return None
+    try:
+        interfaces = [map_interface(entry) for entry in json.loads(said.out) if entry]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return tuple(HostAddress(interface=one.name, address=here.text) for one in interfaces for here in one.addresses)
 
 
 def parse(text: str) -> tuple[HostAddress, ...]:

@@ -37,7 +37,10 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """``command``: its command line, the words separated by spaces. None: not to be seen."""
+    """``command``: its command line, the words separated by spaces, secrets masked. ``started``: in seconds since 1970.
+
+    None: not to be seen.
+    """
 
     pid: int
     name: str
@@ -46,6 +49,7 @@ class Process:
     condition: Condition = Condition.RUNS
     parent: int | None = None
     home: Home | None = None
+    started: float | None = None
 
 
 _NOWHERE = Evidence(source="")
@@ -161,8 +165,8 @@ class Sockets:
     ``sockets``: of the protocol asked for; where one of them serves, the others were not looked for. ``across``: what
     serves the same port of the other protocol. ``kin``: what serves other ports under the expected name. ``foreign``:
     addresses that a socket is bound to and this machine does not have. ``counters``: TcpExt of /proc/net/netstat,
-    of the namespace since it began. ``sees_all``: whose a socket is may be seen of every process.
-    ``unseen``: what could not be looked at, in words.
+    of the namespace since it began. ``sees_all``: whose a socket is may be seen of every process. ``has_ss``: ss(8)
+    is installed and works. ``unseen``: what could not be looked at, in words.
     """
 
     port: int
@@ -177,6 +181,7 @@ class Sockets:
     failed: tuple[Evidence, ...] = ()
     counters: tuple[tuple[str, int], ...] = ()
     sees_all: bool = True
+    has_ss: bool = True
     unseen: tuple[str, ...] = ()
 
     @property
@@ -186,6 +191,14 @@ class Sockets:
 
     def counter(self, name: str) -> int | None:
         return dict(self.counters).get(name)
+
+
+def since(sockets: Iterable[Socket]) -> float | None:
+    """When the first of the processes that hold them was started, in seconds since 1970; None: not known.
+
+    They listen for that long at the most.
+    """
+    return min((one.started for one in processes_of(sockets) if one.started is not None), default=None)
 
 
 def processes_of(sockets: Iterable[Socket]) -> tuple[Process, ...]:

@@ -9,6 +9,7 @@ from pathprobe.core.layers import Evidence, Status
 from pathprobe.layers.findings import Finding
 from pathprobe.layers.listening.cgroup import Container, Unit
 from pathprobe.layers.listening.facts import Condition, Process, Sockets, processes_of
+from pathprobe.layers.listening.looking import look
 from pathprobe.layers.listening.servers import again
 from pathprobe.layers.listening.wording import holder, listed
 
@@ -25,7 +26,7 @@ _TROUBLES = {
 _UNATTENDED = "The kernel goes on to complete handshakes until the accept queue is full; nobody answers what is sent."
 _SHARED = "The kernel gives each connection to one of them by a hash of its addresses: some clients meet the wrong one."
 _BY_FAMILY = "Clients that come by IPv4 and by IPv6 meet different programs."
-_TAKEN = "A port has one owner: the service that should be here could not bind it (Address already in use)."
+_TAKEN = "The service that should have the port could not bind it: Address already in use."
 
 
 def find(facts: Sockets, expected: str | None) -> Iterator[Finding]:
@@ -63,11 +64,11 @@ def _several(facts: Sockets) -> Iterator[Finding]:
     wildcards = [names.get((any_, None), set()) for any_ in ("0.0.0.0", "::")]
     if shared:
         sentence = f"{listed(sorted(shared))} share it (SO_REUSEPORT)"
-        yield Finding(status=Status.WARN, sentence=sentence, why=_SHARED, fix=(_look(facts),))
+        yield Finding(status=Status.WARN, sentence=sentence, why=_SHARED, fix=(look(facts),))
     elif all(wildcards) and not wildcards[0] & wildcards[1]:
         four, six = (listed(sorted(one)) for one in wildcards)
         sentence = f"IPv4 clients meet {four}, IPv6 clients {six}"
-        yield Finding(status=Status.WARN, sentence=sentence, why=_BY_FAMILY, fix=(_look(facts),))
+        yield Finding(status=Status.WARN, sentence=sentence, why=_BY_FAMILY, fix=(look(facts),))
 
 
 def _lead(facts: Sockets, names: set[str]) -> bool:
@@ -80,10 +81,6 @@ def _lead(facts: Sockets, names: set[str]) -> bool:
     return len(sets) > 1 and not set.intersection(*sets)
 
 
-def _look(facts: Sockets) -> str:
-    return f"ss -{'lt' if facts.protocol == 'tcp' else 'lu'}np 'sport = :{facts.port}'"
-
-
 def _in_the_way(facts: Sockets, expected: str) -> Iterator[Finding]:
     processes = processes_of(facts.serving)
     named = {activation.unit for activation in facts.activations} | {
@@ -93,12 +90,12 @@ def _in_the_way(facts: Sockets, expected: str) -> Iterator[Finding]:
         return
     if not processes:
         sentence = f"whether that is {expected} could not be told"
-        yield Finding(status=Status.UNKNOWN, sentence=sentence, fix=(_look(facts),))
+        yield Finding(status=Status.UNKNOWN, sentence=sentence, fix=(look(facts),))
     elif all(one.name in _STAND_INS for one in processes):
         yield Finding(status=Status.WARN, sentence=f"whether it stands in for {expected} could not be told")
     else:
         who = holder(facts.serving, sees_all=facts.sees_all)
-        sentence = f"{expected} should be here, and {who} is in its way"
+        sentence = f"{who} holds the port that {expected} should have"
         yield Finding(status=Status.FAIL, sentence=sentence, why=_TAKEN, fix=_stop(processes[0]))
 
 

@@ -13,7 +13,7 @@ from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 from pathprobe.layers.findings import Finding, layer
 from pathprobe.layers.listening import holders, nothing, placing, queues
 from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, processes_of
-from pathprobe.layers.listening.wording import endpoints, holder, verb
+from pathprobe.layers.listening.wording import clause, endpoints, holder
 
 _NOTHING_BEHIND = "What the rules send on is answered there as on any machine: by a reset where nothing listens."
 _LOOPBACK_BEHIND = "A container has a loopback of its own; what comes from outside the container never arrives there."
@@ -30,20 +30,22 @@ def judge(
     behind: Sequence[Elsewhere] | None = None,
     address: str | None = None,
     version: int | None = None,
+    is_local: bool = False,
 ) -> Layer:
     """The row of layer 1.
 
     ``expected``: the program (or unit, or container) that should serve the port. ``forwarded_to``: "172.17.0.2:80",
     where the firewall's rules send the packet on before a socket is looked for; ``behind``: what serves it there, None
     where that could not be looked at. ``address``: the address of this
-    machine that clients use; ``version``: 4 or 6, the family that they use. None: any.
+    machine that clients use; ``version``: 4 or 6, the family that they use. None: any. ``is_local``: the client is
+    this machine itself, which may use its loopback addresses.
     """
     if forwarded_to is not None:
         found = [_handed_on(facts, forwarded_to, behind)]
     elif facts.serving:
         used = _used(facts, address, version)
         found = [
-            placing.find(facts, used, address=address, version=version),
+            placing.find(facts, used, address=address, version=version, is_local=is_local),
             *holders.find(used, expected),
             *queues.find(used),
             Finding(status=Status.PASS, evidence=tuple(_seen(used))),
@@ -69,7 +71,7 @@ def _handed_on(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhere] | 
         told += f", so that {who} on {endpoints(facts.serving)} gets only what comes from this machine itself"
     if behind:
         sockets = [one.socket for one in behind]
-        told += f"; there {holder(sockets, sees_all=facts.sees_all)} {verb(sockets)} {endpoints(sockets)}"
+        told += f"; there {clause(sockets, sees_all=facts.sees_all)}"
         return Finding(status=Status.PASS, sentence=told, evidence=(*_seen(facts), *(one.seen for one in sockets)))
     return Finding(status=Status.PASS, sentence=told, evidence=tuple(_seen(facts)))
 
@@ -81,7 +83,7 @@ def _unserved_behind(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhe
     if not sockets:
         told += "nothing listens"
         return Finding(status=Status.FAIL, sentence=told, why=_NOTHING_BEHIND, fix=_BEHIND_FIX)
-    told += f"only {endpoints(sockets)} is listened on, by {holder(sockets, sees_all=facts.sees_all)}"
+    told += clause(sockets, sees_all=facts.sees_all, only=True)
     seen = tuple(one.seen for one in sockets)
     return Finding(status=Status.FAIL, sentence=told, evidence=seen, why=_LOOPBACK_BEHIND, fix=_BEHIND_FIX)
 

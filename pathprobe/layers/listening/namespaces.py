@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from pathprobe.layers.listening import proc_net, ss
 from pathprobe.layers.listening.facts import Elsewhere, Socket
+from pathprobe.layers.listening.wording import listed
 from pathprobe.layers.system import Said, System, Unread
 
 MOUNTS = "/proc/self/mountinfo"
@@ -35,8 +36,13 @@ def read(system: System, port: int, protocol: str) -> tuple[tuple[Elsewhere, ...
         found += [Elsewhere(socket=socket, namespace=name(path), path=path) for socket in sockets]
     for namespace in sorted(paths.keys() - inhabited.keys() - {own}):
         found += _in_empty(system, paths[namespace], port, protocol)
-    unseen = (f"the network namespaces of {hidden} processes of other users",) if hidden else ()
-    return tuple(found), unseen
+    return tuple(found), (_unread(hidden),) if hidden else ()
+
+
+def _unread(pids: Sequence[int]) -> str:
+    """``the network namespaces of 5 processes could not be read (pid 1, 7, 8 and 2 more)``."""
+    what = "namespace of 1 process" if len(pids) == 1 else f"namespaces of {len(pids)} processes"
+    return f"the network {what} could not be read (pid {listed(map(str, pids))})"
 
 
 def names(system: System) -> Mapping[str, str]:
@@ -45,16 +51,16 @@ def names(system: System) -> Mapping[str, str]:
     return parse_mounts("" if isinstance(mounts, Unread) else mounts)
 
 
-def members(system: System) -> tuple[Mapping[str, list[int]], int]:
-    """Namespace -> its processes, and of how many processes that could not be seen."""
+def members(system: System) -> tuple[Mapping[str, list[int]], list[int]]:
+    """Namespace -> its processes, and the processes of which that could not be seen."""
     found: dict[str, list[int]] = {}
-    hidden = 0
+    hidden: list[int] = []
     entries = system.names("/proc")
     for entry in () if isinstance(entries, Unread) else entries:
         if entry.isdecimal():
             namespace = system.link(f"/proc/{entry}/ns/net")
             if isinstance(namespace, Unread):
-                hidden += not namespace.is_missing
+                hidden += [] if namespace.is_missing else [int(entry)]
             else:
                 found.setdefault(namespace, []).append(int(entry))
     return found, hidden

@@ -9,7 +9,8 @@ from pathprobe.core.layers import Status
 from pathprobe.layers.findings import Finding
 from pathprobe.layers.listening.cgroup import Container
 from pathprobe.layers.listening.facts import Elsewhere, Socket, Sockets, State, processes_of
-from pathprobe.layers.listening.wording import endpoint, endpoints, holder, listed
+from pathprobe.layers.listening.looking import look
+from pathprobe.layers.listening.wording import clause, counted, endpoint, holder, listed, verb
 
 _ANSWER = {
     "tcp": "a client's SYN is answered with a reset (connection refused)",
@@ -39,7 +40,7 @@ def find(facts: Sockets, expected: str | None) -> list[Finding]:
         *_kin(facts, expected),
         *_taken(facts),
         *_failed(facts, expected),
-        Finding(status=Status.FAIL, fix=(_start(facts, expected), _look(facts))),
+        Finding(status=Status.FAIL, fix=(_start(facts, expected), look(facts, every=True))),
     ]
 
 
@@ -53,7 +54,7 @@ def _across(facts: Sockets) -> Iterator[Finding]:
 def _elsewhere(found: Elsewhere, facts: Sockets) -> Finding:
     socket = found.socket
     who = holder([socket], sees_all=facts.sees_all)
-    sentence = f"{who} listens on {endpoint(socket)} in {_place(found)}"
+    sentence = f"{who} {verb([socket])} {endpoint(socket)} in {_place(found)}"
     return Finding(status=Status.FAIL, sentence=sentence, evidence=(socket.seen,), why=_NAMESPACE, fix=_visit(found))
 
 
@@ -82,8 +83,7 @@ def _visit(found: Elsewhere) -> tuple[str, ...]:
 def _kin(facts: Sockets, expected: str | None) -> Iterator[Finding]:
     """The expected program serves other ports: the configuration has another number in it."""
     if facts.kin:
-        who = holder(facts.kin, sees_all=facts.sees_all)
-        sentence = f"{who} listens on {endpoints(facts.kin)} instead"
+        sentence = f"{clause(facts.kin, sees_all=facts.sees_all)} instead"
         yield Finding(status=Status.FAIL, sentence=sentence, evidence=tuple(one.seen for one in facts.kin))
     elif expected:
         yield Finding(
@@ -97,7 +97,7 @@ def _taken(facts: Sockets) -> Iterator[Finding]:
     if others:
         yield _held(facts, others)
     if waiting:
-        sentence = f"{_counted(len(waiting), 'ended connection')} on this port in TIME_WAIT"
+        sentence = f"{counted(len(waiting), 'ended connection')} on this port in TIME_WAIT"
         seen = tuple(one.seen for one in waiting[:_FEW])
         yield Finding(status=Status.FAIL, sentence=sentence, evidence=seen, why=_TAKEN)
 
@@ -109,12 +109,8 @@ def _held(facts: Sockets, sockets: list[Socket]) -> Finding:
     if facts.protocol == "udp":
         sentence = f"{who} has a socket on it that is connected to {peers} and hears nobody else"
         return Finding(status=Status.FAIL, sentence=sentence, evidence=seen, why=_ONE_PEER)
-    sentence = f"{who} has {_counted(len(sockets), 'connection')} with this local port, to {peers}"
+    sentence = f"{who} has {counted(len(sockets), 'connection')} with this local port, to {peers}"
     return Finding(status=Status.FAIL, sentence=sentence, evidence=seen, why=_TAKEN)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _failed(facts: Sockets, expected: str | None) -> Iterator[Finding]:
@@ -135,7 +131,3 @@ def _start(facts: Sockets, expected: str | None) -> str:
         if expected and not facts.kin
         else f"# start what should listen on {where}, or correct its port"
     )
-
-
-def _look(facts: Sockets) -> str:
-    return f"ss -{'lt' if facts.protocol == 'tcp' else 'lu'}np"

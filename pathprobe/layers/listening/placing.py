@@ -9,9 +9,10 @@ from shlex import quote
 from pathprobe.core.layers import Status
 from pathprobe.layers.findings import Finding
 from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
+from pathprobe.layers.listening.looking import look
 from pathprobe.layers.listening.reach import Reach, reach, takes
-from pathprobe.layers.listening.servers import steps_out_of
-from pathprobe.layers.listening.wording import endpoints, holder, listed, verb
+from pathprobe.layers.listening.servers import checked_and_restarted, steps_out_of
+from pathprobe.layers.listening.wording import clause, holder, listed
 
 _LOOPBACK = (
     "A socket on a loopback address takes no packet that comes in by a network interface: the kernel answers those as "
@@ -29,9 +30,11 @@ def meets(socket: Socket, address: str | None, version: int | None) -> bool | No
     return {None: True, 4: socket.takes_v4, 6: socket.takes_v6}[version]
 
 
-def find(facts: Sockets, used: Sockets, *, address: str | None, version: int | None) -> Finding:
+def find(facts: Sockets, used: Sockets, *, address: str | None, version: int | None, is_local: bool = False) -> Finding:
     """``facts``: all that serve the port, ``used``: those that the clients in question may meet."""
-    if address and ip_address(address).is_loopback:
+    if is_local and address is None:
+        return _local(facts, used, version)
+    if is_local or (address and ip_address(address).is_loopback):
         return _asked(facts, used.serving, address, version)
     outer = [one for one in used.serving if not one.is_loopback]
     present = [one for one in outer if one.address not in used.foreign]
@@ -47,12 +50,19 @@ def _asked(facts: Sockets, present: Sequence[Socket], address: str | None, versi
     return _served(facts) if address is not None else _spread(facts, present, version)
 
 
-def _who_and_where(facts: Sockets, sockets: Sequence[Socket]) -> str:
+def _local(facts: Sockets, used: Sockets, version: int | None) -> Finding:
+    """Whatever address a client on this machine needs, it may use."""
+    fates = [meets(one, None, version) for one in used.serving]
+    served = True in fates
+    return _served(facts) if served else _not_for_these(facts, None, version, doubtful=None in fates)
+
+
+def _who_and_where(facts: Sockets, sockets: Sequence[Socket], *, only: bool = False) -> str:
     """``nginx (pid 7) listens on A``, for each program; systemd says what it would start."""
     groups: dict[str, list[Socket]] = {}
     for socket in sockets:
         groups.setdefault(holder([socket], sees_all=facts.sees_all), []).append(socket)
-    clauses = [f"{who} {verb(held)} {endpoints(held)}" for who, held in groups.items()]
+    clauses = [clause(held, sees_all=facts.sees_all, only=only) for held in groups.values()]
     return " and ".join(clauses) + _started(facts)
 
 
@@ -68,11 +78,10 @@ def _served(facts: Sockets) -> Finding:
 
 
 def _loopback(facts: Sockets) -> Finding:
-    who = holder(facts.serving, sees_all=facts.sees_all)
-    places = endpoints(facts.serving)
-    told = "are" if " and " in places else "is"
-    how = "listened on" if facts.protocol == "tcp" else "served with UDP"
-    sentence = f"only {places} {told} {how}, by {who}: fine locally, dead from outside"
+    bound = any(one.device == "lo" and not ip_address(one.address).is_loopback for one in facts.serving)
+    note = " (bound to the loopback interface)" if bound else ""
+    who = _who_and_where(facts, facts.serving, only=True)
+    sentence = f"{who}{note}: reachable from this machine, not from the network"
     return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=_fix(facts, facts.serving))
 
 
@@ -82,7 +91,7 @@ def _foreign(facts: Sockets, sockets: Sequence[Socket]) -> Finding:
         if len({one.address for one in sockets}) == 1
         else "foreign addresses"
     )
-    sentence = f"{_who_and_where(facts, sockets)} only, {what}"
+    sentence = f"{_who_and_where(facts, sockets, only=True)}, {what}"
     fix = ("ip -br address", *_fix(facts, sockets))
     return Finding(status=Status.FAIL, sentence=sentence, why=_FOREIGN, fix=fix)
 
@@ -92,11 +101,17 @@ def _not_for_these(facts: Sockets, address: str | None, version: int | None, *, 
     who = _who_and_where(facts, facts.serving)
     if doubtful:
         sentence = f"{who}: whether {whom} too could not be told"
-        return Finding(
-            status=Status.UNKNOWN, sentence=sentence, why=_FAMILY, fix=(f"ss -6 -ltune 'sport = :{facts.port}'",)
-        )
+        return Finding(status=Status.UNKNOWN, sentence=sentence, why=_FAMILY, fix=(_whether_ipv6_only(facts),))
     why = _ONE_ADDRESS if address else _FAMILY
-    return Finding(status=Status.FAIL, sentence=f"{who}, not {whom}", why=why, fix=_fix(facts, facts.serving))
+    missing = None if address else version
+    return Finding(
+        status=Status.FAIL, sentence=f"{who}, not {whom}", why=why, fix=_fix(facts, facts.serving, missing=missing)
+    )
+
+
+def _whether_ipv6_only(facts: Sockets) -> str:
+    command = f"ss -6 -{'lt' if facts.protocol == 'tcp' else 'lu'}ne 'sport = :{facts.port}'"
+    return command if facts.has_ss else f"# install iproute2; this says v6only:1 or v6only:0: {command}"
 
 
 def _spread(facts: Sockets, present: Sequence[Socket], version: int | None) -> Finding:
@@ -108,7 +123,8 @@ def _spread(facts: Sockets, present: Sequence[Socket], version: int | None) -> F
     missed, why = _missed(spread)
     if missed:
         sentence = f"{who}, not on {listed(missed)}"
-        return Finding(status=Status.WARN, sentence=sentence, why=why, fix=_fix(facts, present))
+        missing = ip_address(missed[0]).version if why == _FAMILY else None
+        return Finding(status=Status.WARN, sentence=sentence, why=why, fix=_fix(facts, present, missing=missing))
     note = ", not over IPv6" if spread.unserved else ""
     return Finding(status=Status.PASS, sentence=who + note)
 
@@ -124,17 +140,17 @@ def _missed(spread: Reach) -> tuple[tuple[str, ...], str]:
 def _without_addresses(facts: Sockets, who: str, present: Sequence[Socket]) -> Finding:
     if any(one.is_any and one.device is None for one in present):
         return Finding(status=Status.PASS, sentence=who)
-    return Finding(status=Status.WARN, sentence=f"{who} only", why=_ONE_ADDRESS, fix=_fix(facts, present))
+    sentence = _who_and_where(facts, present, only=True)
+    return Finding(status=Status.WARN, sentence=sentence, why=_ONE_ADDRESS, fix=_fix(facts, present))
 
 
-def _fix(facts: Sockets, sockets: Sequence[Socket]) -> tuple[str, ...]:
+def _fix(facts: Sockets, sockets: Sequence[Socket], *, missing: int | None = None) -> tuple[str, ...]:
+    """``missing``: the family that is to be served as well; None: every address is."""
     if facts.activations:
         stream = "ListenStream" if facts.protocol == "tcp" else "ListenDatagram"
         unit = quote(facts.activations[0].socket)
         edit = f"# in [Socket]: {stream}= (empties the list), then {stream}={facts.port}"
         return f"systemctl edit {unit}", edit, f"systemctl restart {unit}"
-    steps: dict[str, None] = {}
-    for socket in sockets:
-        for process in processes_of([socket])[:1]:
-            steps |= dict.fromkeys(steps_out_of(socket.address, process, socket.port))
-    return tuple(steps) or (f"sudo ss -ltunp 'sport = :{facts.port}'",)
+    held = [(socket, process) for socket in sockets for process in processes_of([socket])[:1]]
+    edits = dict.fromkeys(step for socket, process in held for step in steps_out_of(socket, process, missing=missing))
+    return (*edits, *checked_and_restarted((process for _, process in held), facts.port)) or (f"sudo {look(facts)}",)

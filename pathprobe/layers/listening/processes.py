@@ -13,6 +13,7 @@ from typing import Protocol
 import psutil
 
 from pathprobe.layers.listening.facts import Condition, Process
+from pathprobe.layers.listening.secrets import masked
 
 _CONDITIONS = {
     psutil.STATUS_STOPPED: Condition.STOPPED,
@@ -65,7 +66,7 @@ def _facts(asked: psutil.Process) -> Process:
 
 def _command(asked: psutil.Process) -> str:
     try:
-        return printable(" ".join(asked.cmdline()))
+        return printable(" ".join(masked(asked.cmdline())))
     except psutil.Error:
         return ""  # a zombie has none
 

@@ -48,7 +48,12 @@ def reach(sockets: Iterable[Socket], addresses: Iterable[HostAddress], version: 
 
 
 def _matters(one: HostAddress) -> bool:
-    return one.is_outside and not one.interface.startswith(_INNER)
+    return one.is_outside and not is_inner(one.interface)
+
+
+def is_inner(interface: str) -> bool:
+    """It leads to this machine's own containers and virtual machines."""
+    return interface.startswith(_INNER)
 
 
 def serves(socket: Socket, here: HostAddress) -> bool | None:

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pathprobe.layers.counters import NETSTAT, tcp_extensions
-from pathprobe.layers.listening import addresses, behind, namespaces, proc_net, ss, systemd
+from pathprobe.layers.listening import addresses, behind, namespaces, proc_net, ss, starting, systemd
 from pathprobe.layers.listening.cgroup import Container, Home, belongs
 from pathprobe.layers.listening.containers import named
 from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.listening.facts import Activation, Elsewhere, HostAddress, Process, Socket, Sockets
 from pathprobe.layers.listening.holders import is_called
 from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
-from pathprobe.layers.system import Said, System, ThisMachine, Unread
+from pathprobe.layers.listening.secrets import masked
+from pathprobe.layers.system import Said, System, Unread, is_live
 
 #: Bit of CAP_SYS_PTRACE, without which the files of other users' processes are not to be seen (capabilities(7)).
 _PTRACE = 19
@@ -46,7 +47,7 @@ def read_behind(
 
 
 def _reading(system: System, processes: Processes | None) -> _Reading:
-    asking = processes or (ThisMachinesProcesses() if isinstance(system, ThisMachine) else RecordedProcesses())
+    asking = processes or (ThisMachinesProcesses() if is_live(system) else RecordedProcesses())
     return _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
 
 
@@ -59,6 +60,7 @@ class _Reading:
     descriptors: Descriptors
     known: dict[int, Process | None] = field(default_factory=dict)
     homes: dict[str, Home | None] = field(default_factory=dict)
+    boots: list[float | None] = field(default_factory=list)
 
     def sockets(self, port: int, protocol: str, expected: str | None) -> Sockets:
         both, unseen = self._on(port)
@@ -70,6 +72,7 @@ class _Reading:
             across=tuple(one for one in both if one.protocol != protocol and one.serves),
             sees_all=self._sees_all(),
             counters=self._counters(),
+            has_ss=not unseen,
             unseen=unseen,
         )
         return self._placed(facts) if facts.serving else self._where_nothing_serves(facts, expected)
@@ -91,13 +94,15 @@ class _Reading:
         others, _ = self._on(facts.port, all_states=True)
         elsewhere, unseen = namespaces.read(self.system, facts.port, facts.protocol)
         kin = self._kin(facts.protocol, expected) if expected else ()
+        failed = systemd.read_failed(self.system)
+        more = (f"systemd's failed units ({failed.reason})",) if isinstance(failed, Unread) else ()
         return replace(
             facts,
             sockets=tuple(one for one in others if one.protocol == facts.protocol),
             elsewhere=tuple(map(self.with_holder, elsewhere)),
             kin=kin,
-            failed=systemd.read_failed(self.system),
-            unseen=(*facts.unseen, *unseen),
+            failed=() if isinstance(failed, Unread) else failed,
+            unseen=(*facts.unseen, *unseen, *more),
         )
 
     def with_holder(self, found: Elsewhere) -> Elsewhere:
@@ -139,8 +144,22 @@ class _Reading:
     def _process(self, pid: int) -> Process | None:
         if pid not in self.known:
             found = self.processes.process(pid)
-            self.known[pid] = replace(found, home=self._home(pid)) if found else None
+            self.known[pid] = self._completed(found) if found else None
         return self.known[pid]
+
+    def _completed(self, process: Process) -> Process:
+        command = " ".join(masked(process.command.split(" ")))
+        return replace(process, home=self._home(process.pid), command=command, started=self._started(process.pid))
+
+    def _started(self, pid: int) -> float | None:
+        if not self.boots:
+            self.boots.append(starting.boot(self._text("/proc/stat")))
+        booted = self.boots[0]
+        return None if booted is None else starting.started(self._text(f"/proc/{pid}/stat"), booted)
+
+    def _text(self, path: str) -> str:
+        text = self.system.read(path)
+        return "" if isinstance(text, Unread) else text
 
     def _home(self, pid: int) -> Home | None:
         text = self.system.read(f"/proc/{pid}/cgroup")

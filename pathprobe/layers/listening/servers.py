@@ -6,42 +6,55 @@ know is told in general terms. Sources: each server's own manual.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from shlex import quote
 
 from pathprobe.layers.listening.cgroup import Container, Home, Unit
-from pathprobe.layers.listening.facts import Process
+from pathprobe.layers.listening.facts import Process, Socket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """``line``: what to write, {port} filled in; ``where``: the file or folder, empty where it is the command line.
 
+    ``line6``: what to write for IPv6, where the line is for IPv4 alone and has no address to put another in for.
     ``check``: a command that says whether the new configuration is sound.
     """
 
     line: str
     where: str = ""
     check: str = ""
+    line6: str = ""
 
 
-_NGINX = Setting(line="listen {port};", where="/etc/nginx", check="nginx -t")
+_NGINX = Setting(line="listen {port};", line6="listen [::]:{port};", where="/etc/nginx", check="nginx -t")
+_LISTEN6 = "Listen [::]:{port}"
 _APACHE = "Listen {port}"
 _MYSQL = "bind-address = 0.0.0.0"
 _REDIS = "bind * -::*"
 _POSTGRES = "listen_addresses = '*'"
 _HOST_OPTION = "--host 0.0.0.0"
-_PUBLISHED = Setting(line="publish with -p {port}:{inner} instead of -p 127.0.0.1:{port}:{inner}")
+_PUBLISHED = Setting(
+    line="publish with -p {port}:{inner} instead of -p 127.0.0.1:{port}:{inner}",
+    line6="publish with -p [::]:{port}:{inner} as well",
+)
 
 #: Names of programs.
 _PROGRAMS = {
     "nginx": _NGINX,
-    "openresty": Setting(line="listen {port};", where="/usr/local/openresty/nginx/conf"),
-    "apache2": Setting(line=_APACHE, where="/etc/apache2", check="apachectl configtest"),
-    "httpd": Setting(line=_APACHE, where="/etc/httpd", check="apachectl configtest"),
-    "haproxy": Setting(line="bind :{port}", where="/etc/haproxy", check="haproxy -c -f /etc/haproxy/haproxy.cfg"),
+    "openresty": Setting(line="listen {port};", line6="listen [::]:{port};", where="/usr/local/openresty/nginx/conf"),
+    "apache2": Setting(line=_APACHE, line6=_LISTEN6, where="/etc/apache2", check="apachectl configtest"),
+    "httpd": Setting(line=_APACHE, line6=_LISTEN6, where="/etc/httpd", check="apachectl configtest"),
+    "haproxy": Setting(
+        line="bind :{port}",
+        line6="bind [::]:{port}",
+        where="/etc/haproxy",
+        check="haproxy -c -f /etc/haproxy/haproxy.cfg",
+    ),
     "caddy": Setting(line="bind 0.0.0.0 [::]", where="/etc/caddy"),
-    "lighttpd": Setting(line='server.bind = "0.0.0.0"', where="/etc/lighttpd"),
+    "lighttpd": Setting(line='server.bind = "0.0.0.0"', line6='server.use-ipv6 = "enable"', where="/etc/lighttpd"),
     "envoy": Setting(line="socket_address: {{ address: 0.0.0.0, port_value: {port} }}", where="/etc/envoy"),
     "traefik": Setting(line='address: ":{port}"', where="/etc/traefik"),
     "postgres": Setting(line=_POSTGRES, where="/etc/postgresql /var/lib/pgsql"),
@@ -49,7 +62,7 @@ _PROGRAMS = {
     "valkey-server": Setting(line=_REDIS, where="/etc/valkey"),
     "mysqld": Setting(line=_MYSQL, where="/etc/my.cnf /etc/my.cnf.d /etc/mysql"),
     "mariadbd": Setting(line=_MYSQL, where="/etc/my.cnf /etc/my.cnf.d /etc/mysql"),
-    "mongod": Setting(line="bindIp: 0.0.0.0", where="/etc/mongod.conf"),
+    "mongod": Setting(line="bindIp: 0.0.0.0", line6="bindIpAll: true, ipv6: true", where="/etc/mongod.conf"),
     "memcached": Setting(line="-l 0.0.0.0", where="/etc/memcached.conf /etc/sysconfig/memcached"),
     "influxd": Setting(line='bind-address = ":{port}"', where="/etc/influxdb"),
     "clickhouse-server": Setting(line="<listen_host>::</listen_host>", where="/etc/clickhouse-server"),
@@ -60,18 +73,25 @@ _PROGRAMS = {
     "grafana": Setting(line="http_addr = 0.0.0.0", where="/etc/grafana"),
     "grafana-server": Setting(line="http_addr = 0.0.0.0", where="/etc/grafana"),
     "ollama": Setting(line="OLLAMA_HOST=0.0.0.0:{port}", where="/etc/systemd/system/ollama.service"),
-    "named": Setting(line="listen-on {{ any; }};", where="/etc/bind /etc/named.conf", check="named-checkconf"),
+    "named": Setting(
+        line="listen-on {{ any; }};",
+        line6="listen-on-v6 {{ any; }};",
+        where="/etc/bind /etc/named.conf",
+        check="named-checkconf",
+    ),
     "unbound": Setting(line="interface: 0.0.0.0", where="/etc/unbound", check="unbound-checkconf"),
     "dnsmasq": Setting(line="listen-address=0.0.0.0", where="/etc/dnsmasq.conf /etc/dnsmasq.d", check="dnsmasq --test"),
     "systemd-resolved": Setting(line="DNSStubListenerExtra=0.0.0.0", where="/etc/systemd/resolved.conf"),
     "chronyd": Setting(line="bindaddress 0.0.0.0", where="/etc/chrony /etc/chrony.conf"),
-    "snmpd": Setting(line="agentaddress udp:{port}", where="/etc/snmp"),
+    "snmpd": Setting(line="agentaddress udp:{port}", line6="agentaddress udp6:{port}", where="/etc/snmp"),
     "rsyslogd": Setting(line='input(type="imudp" port="{port}")', where="/etc/rsyslog.conf /etc/rsyslog.d"),
     "cupsd": Setting(line="Port {port}", where="/etc/cups"),
     "exim4": Setting(line="dc_local_interfaces=''", where="/etc/exim4"),
     "master": Setting(line="inet_interfaces = all", where="/etc/postfix/main.cf", check="postfix check"),
     "dovecot": Setting(line="listen = *, ::", where="/etc/dovecot"),
-    "vsftpd": Setting(line="listen_address=0.0.0.0", where="/etc/vsftpd.conf /etc/vsftpd"),
+    "vsftpd": Setting(
+        line="listen_address=0.0.0.0", line6="listen=NO, listen_ipv6=YES", where="/etc/vsftpd.conf /etc/vsftpd"
+    ),
     "smbd": Setting(line="bind interfaces only = no", where="/etc/samba", check="testparm -s"),
     "docker-proxy": _PUBLISHED,
     "rootlessport": _PUBLISHED,
@@ -133,25 +153,64 @@ def published(process: Process) -> str | None:
     return f"{address}:{port}" if process.name == "docker-proxy" and address and port else None
 
 
-def steps_out_of(address: str, process: Process, port: int) -> tuple[str, ...]:
-    """Lines to copy that have the process listen on more than ``address``: look, write, check and restart.
+def steps_out_of(socket: Socket, process: Process, *, missing: int | None = None) -> tuple[str, ...]:
+    """Lines to copy that have the process listen on more than the socket does: look for the place, write.
 
-    What is no command stands as a shell comment.
+    ``missing``: the IP version that is to be served as well; None: every address instead of the socket's. What is no
+    command stands as a shell comment.
     """
-    known = setting(process, port)
-    if known is None:
-        start = f"# make {process.name} listen on 0.0.0.0:{port} instead of {address}:{port}"
-        return f"{start}: {process.command}" if process.command else start, *again(process.home)
-    line = known.line.format(port=port, inner=option(process, "-container-port") or "CONTAINER_PORT")
+    known = setting(process, socket.port)
+    # No option with an address loosens a socket from its interface.
+    if known is None or (socket.device is not None and not known.where):
+        return (_in_general(socket, process, missing),)
+    line = _line(known, socket, process, missing or ip_address(socket.address).version)
     if not known.where:
-        return f"# {process.name}: {line}", *again(process.home)
-    check = (known.check,) if known.check else ()
-    return (
-        f"grep -rnF {address} {known.where}",
-        f"# write instead: {line}",
-        *check,
-        *again(process.home),
-    )
+        return (f"# {process.name}: {line}",)
+    wanted = str(socket.port) if socket.is_any else socket.address
+    how = f", so that IPv{missing} is served as well" if missing else " instead"
+    return f"grep -rnF {wanted} {known.where}", f"# write{how}: {line}"
+
+
+def checked_and_restarted(processes: Iterable[Process], port: int) -> tuple[str, ...]:
+    """What comes after the writing: is the new configuration sound, and whatever restarts each of them."""
+    found = list(processes)
+    settings = (setting(process, port) for process in found)
+    checks = (known.check for known in settings if known is not None and known.check)
+    return tuple(dict.fromkeys((*checks, *(line for process in found for line in again(process.home)))))
+
+
+def _line(known: Setting, socket: Socket, process: Process, version: int) -> str:
+    """What to write for one family; a line that names no address is for both, unless the table knows another."""
+    text = known.line
+    if version == 6:
+        text = known.line6 or _for_ipv6(text)
+    return text.format(port=socket.port, inner=option(process, "-container-port") or "CONTAINER_PORT")
+
+
+def _for_ipv6(line: str) -> str:
+    """In brackets where a port follows, as in URLs."""
+    return line.replace("0.0.0.0:", "[::]:").replace("//0.0.0.0", "//[::]").replace("0.0.0.0", "::")
+
+
+def _in_general(socket: Socket, process: Process, missing: int | None) -> str:
+    port = socket.port
+    here = bracketed(socket.address)
+    if socket.device is not None and missing is None:
+        told = f"# make {process.name} listen on {here}:{port}, not bound to {socket.device}"
+    elif missing is not None:
+        told = f"# make {process.name} listen on {_every(missing)}:{port} as well, beside {here}"
+    else:
+        every = _every(ip_address(socket.address).version)
+        told = f"# make {process.name} listen on {every}:{port} instead of {here}:{port}"
+    return f"{told}: {process.command}" if process.command else told
+
+
+def _every(version: int) -> str:
+    return "0.0.0.0" if version == 4 else "[::]"
+
+
+def bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def again(home: Home | None) -> tuple[str, ...]:

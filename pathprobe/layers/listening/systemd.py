@@ -28,10 +28,12 @@ def parse_activations(text: str, port: int) -> tuple[Activation, ...]:
     return tuple(found)
 
 
-def read_failed(system: System) -> tuple[Evidence, ...]:
+def read_failed(system: System) -> tuple[Evidence, ...] | Unread:
     """``ref`` is the unit. Empty also where there is no systemd: then no unit could fail."""
     said = system.run(*LIST_FAILED)
-    return () if isinstance(said, Unread) or not said.worked else parse_failed(said.out)
+    if isinstance(said, Unread):
+        return () if said.is_missing else said
+    return parse_failed(said.out) if said.worked else ()
 
 
 def parse_failed(text: str) -> tuple[Evidence, ...]:

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pathprobe.layers.listening.cgroup import Container, Home, Unit
 from pathprobe.layers.listening.facts import Process, Socket, processes_of
-from pathprobe.layers.listening.servers import published
+from pathprobe.layers.listening.servers import bracketed, published
 
 #: So many are named one by one.
 _NAMED = 3
 
+#: Who may have a socket that no process is seen to have.
+_INVISIBLE = "(the kernel: NFS, WireGuard; or another container)"
+
 
 def endpoint(socket: Socket) -> str:
-    device = f"%{socket.device}" if socket.device and socket.device != "lo" else ""
-    address = f"[{socket.address}]" if ":" in socket.address else socket.address
-    return f"{address}{device}:{socket.port}"
+    device = f"%{socket.device}" if socket.device else ""
+    return f"{bracketed(socket.address)}{device}:{socket.port}"
 
 
 def endpoints(sockets: Sequence[Socket]) -> str:
@@ -31,6 +33,14 @@ def _families(socket: Socket, beside: Sequence[Socket]) -> str:
     return {True: " (IPv6 only)", False: " (IPv6 and IPv4)", None: " (IPv6, and IPv4 unless it is IPv6-only)"}[
         socket.v6only
     ]
+
+
+def clause(sockets: Sequence[Socket], *, sees_all: bool, only: bool = False) -> str:
+    """``nginx (pid 7) listens on 0.0.0.0:80``; where nobody is seen to hold the socket, that is said behind."""
+    places = endpoints(sockets) + (" only" if only else "")
+    if _is_nobodys(sockets, sees_all=sees_all):
+        return f"something {verb(sockets)} {places}, but no visible process holds the socket {_INVISIBLE}"
+    return f"{holder(sockets, sees_all=sees_all)} {verb(sockets)} {places}"
 
 
 def holder(sockets: Sequence[Socket], *, sees_all: bool) -> str:
@@ -68,13 +78,19 @@ def _called(group: Sequence[Process]) -> str:
     return f"{first.name} ({', '.join(parts)})"
 
 
+def _is_nobodys(sockets: Sequence[Socket], *, sees_all: bool) -> bool:
+    """Somebody has the socket, and root sees no process that does."""
+    told = _programs(sockets) or all(one.is_systemds for one in sockets)
+    return sees_all and not told and any(one.inode for one in sockets)
+
+
 def _unseen(sockets: Sequence[Socket], *, sees_all: bool) -> str:
     if all(one.is_systemds for one in sockets):
         return "systemd"
     if not any(one.inode for one in sockets):
         return "no process any more"
     if sees_all:
-        return "no process that is to be seen here (the kernel itself, as for NFS or WireGuard, or another container)"
+        return f"something that no visible process holds {_INVISIBLE}"
     unit = next((one.home for one in sockets if one.home), None)
     user = next((one.user for one in sockets if one.user), None)
     parts = [f"of user {user}"] if user else []
@@ -93,6 +109,11 @@ def home(of: Home) -> str:
             return of.name
         case Unit():
             return f"{of.name} of uid {of.user}'s own systemd"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 packet``, ``2 packets``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def listed(words: Iterable[str]) -> str:

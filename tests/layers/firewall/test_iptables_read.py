@@ -57,10 +57,7 @@ def test_without_root_it_is_noted_what_could_not_be_seen() -> None:
         {LEGACY_NAMES: Unread(reason=f"{LEGACY_NAMES}: Permission denied")},
     )
     assert found == Seen(
-        unseen=(
-            "Whether there are tables of iptables-legacy could not be seen: "
-            "/proc/net/ip_tables_names: Permission denied; run as root.",
-        ),
+        unseen=("iptables-legacy's tables (/proc/net/ip_tables_names: Permission denied)",),
         notes=("iptables-nft-save -c is for root alone: permission denied.",),
     )
 

@@ -118,6 +118,45 @@ def test_a_strict_filter_that_dropped_packets_warns(
     assert ("strict on eth1 and dropped 3 packets so far" in row.summary) is (status is WARN)
 
 
+@pytest.mark.parametrize("dropped", [0, 3])
+def test_a_strict_filter_on_another_interface_warns_though_the_routes_say_the_packet_comes_elsewhere(
+    dropped: int,
+) -> None:
+    by_eth0 = {"arrival": "eth0", "route_back": "eth0", "source": "8.8.8.8"}
+    strict = facts(rp_filter("eth1", 1), tcp={"IPReversePathFilter": dropped})
+    row = kernel.judge(strict, 8080, "tcp", **by_eth0)
+    assert row.status is WARN
+    assert row.summary == (
+        "answers to 8.8.8.8 leave by eth0; if its packets come in by another interface (eth1), "
+        "the strict reverse path filter there drops them"
+    )
+    assert row.fix == ("sysctl -w net.ipv4.conf.eth1.rp_filter=2",)
+    assert any(one.text == f"IPReversePathFilter {dropped}" for one in row.evidence)
+
+
+def test_containers_and_idle_tunnels_are_no_other_way_in() -> None:
+    inner = facts(rp_filter("all", 1), interfaces=("eth0", "docker0", "br-1f2e", "gre0", "lo"))
+    assert kernel.judge(inner, 8080, "tcp", arrival="eth0", route_back="eth0").status is PASS
+
+
+@pytest.mark.parametrize(
+    "asked", [{"route_back": "eth0"}, {}, {"lands_on": "127.0.0.1"}, {"forwarded": True, "lands_on": "172.17.0.2"}]
+)
+def test_the_machines_own_packets_are_neither_filtered_nor_forwarded(asked: dict[str, Any]) -> None:
+    strict = facts(rp_filter("all", 1), tcp={"IPReversePathFilter": 3})
+    assert kernel.judge(strict, 8080, "tcp", arrival="lo", **asked).status is PASS
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_an_answer_that_has_no_way_back_cannot_leave(version: int) -> None:
+    source = "8.8.8.8" if version == 4 else "2001:db8::8"
+    row = kernel.judge(facts(), 8080, "tcp", version=version, arrival="eth0", source=source, no_route_back="blackhole")
+    assert row.status is FAIL
+    assert row.summary == f"there is no route back to {source} (blackhole): the answer cannot leave"
+    assert row.evidence[0] == Evidence(source=f"ip route get {source}", text="blackhole")
+    assert row.fix == (f"# ip route add {source} via GATEWAY",)
+
+
 # ---- forwarding, families, loopback
 
 

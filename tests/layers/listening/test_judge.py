@@ -63,20 +63,22 @@ BOTH = (LO, ETH0, ETH1)
             found(socket("127.0.0.1", REDIS)),
             {},
             FAIL,
-            "only 127.0.0.1:8080 is listened on, by redis-server (pid 12, user redis): fine locally, dead from outside",
+            "redis-server (pid 12, user redis) listens on 127.0.0.1:8080 only: reachable from this machine, "
+            "not from the network",
         ),
         (
             found(socket("127.0.0.1", REDIS), socket("::1", REDIS)),
             {},
             FAIL,
-            "only 127.0.0.1:8080 and [::1]:8080 are listened on, by redis-server (pid 12, user redis): "
-            "fine locally, dead from outside",
+            "redis-server (pid 12, user redis) listens on 127.0.0.1:8080 and [::1]:8080 only: reachable from this "
+            "machine, not from the network",
         ),
         (
             found(socket("0.0.0.0", PYTHON, device="lo")),
             {},
             FAIL,
-            "only 0.0.0.0:8080 is listened on, by python3 (pid 99, user ann): fine locally, dead from outside",
+            "python3 (pid 99, user ann) listens on 0.0.0.0%lo:8080 only (bound to the loopback interface): reachable "
+            "from this machine, not from the network",
         ),
         (
             found(socket("127.0.0.1", REDIS)),
@@ -84,7 +86,12 @@ BOTH = (LO, ETH0, ETH1)
             PASS,
             "redis-server (pid 12, user redis) listens on",
         ),
-        (found(socket("127.0.0.1", REDIS)), {"address": "10.0.0.5"}, FAIL, "fine locally, dead from outside"),
+        (
+            found(socket("127.0.0.1", REDIS)),
+            {"address": "10.0.0.5"},
+            FAIL,
+            "reachable from this machine, not from the network",
+        ),
         (
             found(socket("10.0.0.5", PYTHON), addresses=BOTH),
             {},
@@ -142,6 +149,26 @@ def test_who_listens_where(facts: Sockets, asked: dict[str, Any], status: Status
     assert facts.sockets[0].seen in row.evidence
 
 
+@pytest.mark.parametrize(
+    ("listener", "asked", "status"),
+    [
+        (socket("127.0.0.1", REDIS), {}, PASS),
+        (socket("::1", REDIS), {}, PASS),
+        (socket("::1", REDIS), {"version": 4}, FAIL),
+        (socket("127.0.0.1", REDIS), {"address": "127.0.0.1"}, PASS),
+        (socket("127.0.0.1", REDIS), {"address": "10.0.0.5"}, FAIL),
+        (socket("0.0.0.0", REDIS, device="lo"), {"address": "10.0.0.5"}, PASS),
+        (socket("10.0.0.5", REDIS), {"address": "10.0.0.5"}, PASS),
+        (socket("0.0.0.0", REDIS), {}, PASS),
+    ],
+)
+def test_a_client_on_this_machine_reaches_what_listens_on_loopback(
+    listener: Socket, asked: dict[str, Any], status: Status
+) -> None:
+    """A socket on 127.0.0.1 does not take what the machine sends to its other addresses."""
+    assert judge(found(listener), is_local=True, **asked).status is status
+
+
 # ---- families
 
 
@@ -161,7 +188,7 @@ def test_who_listens_where(facts: Sockets, asked: dict[str, Any], status: Status
         (socket("0.0.0.0", NGINX), {}, PASS, "0.0.0.0:8080, not over IPv6"),
         (socket("0.0.0.0", NGINX), {"version": 6}, FAIL, "0.0.0.0:8080, not over IPv6"),
         (socket("2001:db8::5", NGINX), {}, WARN, "[2001:db8::5]:8080, not on 10.0.0.5"),
-        (socket("127.0.0.1", NGINX, version=6), {}, FAIL, "only 127.0.0.1:8080"),
+        (socket("127.0.0.1", NGINX, version=6), {}, FAIL, "listens on 127.0.0.1:8080 only"),
     ],
 )
 def test_the_families_are_kept_apart(listener: Socket, asked: dict[str, Any], status: Status, summary: str) -> None:
@@ -222,7 +249,7 @@ def test_systemd_does_not_make_up_for_a_stopped_service() -> None:
 def test_another_process_in_the_way_is_named(expected: str, holder: Process, status: Status) -> None:
     row = judge(found(socket("0.0.0.0", holder)), expected=expected)
     assert row.status is status
-    assert ("nginx should be here, and python3 (pid 99, user ann) is in its way" in row.summary) is (status is FAIL)
+    assert ("python3 (pid 99, user ann) holds the port that nginx should have" in row.summary) is (status is FAIL)
 
 
 def test_an_unseen_holder_may_be_the_expected_one() -> None:
@@ -242,7 +269,11 @@ def test_the_unit_of_an_unseen_process_is_known_by_the_sockets_control_group() -
 
 
 def test_root_who_sees_no_process_is_told_of_the_kernels_own() -> None:
-    assert "the kernel itself" in judge(found(socket("0.0.0.0"))).summary
+    told = "but no visible process holds the socket (the kernel: NFS, WireGuard; or another container)"
+    assert judge(found(socket("0.0.0.0"))).summary == f"something listens on 0.0.0.0:8080, {told}"
+    assert judge(found(socket("127.0.0.1"))).summary == (
+        f"something listens on 127.0.0.1:8080 only, {told}: reachable from this machine, not from the network"
+    )
 
 
 def test_two_programs_that_share_the_port_are_named() -> None:
@@ -320,7 +351,7 @@ def test_a_packet_that_is_handed_on_asks_no_socket(sockets: tuple[Socket, ...]) 
     ("facts", "status", "words"),
     [
         (found(socket("0.0.0.0", NGINX, queued=129, room=128)), FAIL, "is full (129 connections wait, 128 may)"),
-        (found(socket("0.0.0.0", NGINX, queued=1, room=0)), FAIL, "is full (1 connections wait, 0 may)"),
+        (found(socket("0.0.0.0", NGINX, queued=1, room=0)), FAIL, "is full (1 connection waits, 0 may)"),
         (found(socket("0.0.0.0", NGINX, queued=128, room=128)), WARN, "is nearly full (128 of 128)"),
         (found(socket("0.0.0.0", NGINX, queued=2, room=2)), PASS, "listens on"),
         (found(socket("0.0.0.0", NGINX, queued=0, room=0)), PASS, "listens on"),
@@ -328,7 +359,12 @@ def test_a_packet_that_is_handed_on_asks_no_socket(sockets: tuple[Socket, ...]) 
         (
             found(socket("0.0.0.0", NGINX, drops=3), counters=(("ListenOverflows", 3), ("ListenDrops", 3))),
             WARN,
-            "it turned 3 packets away since it was opened",
+            "it dropped 3 packets since it was opened (a full accept queue at the time, or no route for the answer)",
+        ),
+        (
+            found(socket("0.0.0.0", NGINX, drops=1, queued=129, room=128), counters=(("ListenOverflows", 3),)),
+            FAIL,
+            "it dropped 1 packet since it was opened (its accept queue is full)",
         ),
         (found(socket("0.0.0.0", NGINX, drops=0), counters=(("ListenOverflows", 3),)), PASS, "listens on"),
         (found(socket("0.0.0.0", NGINX, drops=9), counters=(("ListenOverflows", 0),)), PASS, "listens on"),
@@ -353,6 +389,58 @@ def test_a_packet_that_is_handed_on_asks_no_socket(sockets: tuple[Socket, ...]) 
 def test_queues_that_have_no_room_are_told(facts: Sockets, status: Status, words: str) -> None:
     row = judge(facts)
     assert (row.status, words in row.summary) == (status, True), row.summary
+
+
+# ---- the fix
+
+
+@pytest.mark.parametrize(
+    ("listener", "asked", "fix"),
+    [
+        (socket("0.0.0.0", PYTHON), {"version": 6}, "listen on [::]:8080 as well, beside 0.0.0.0"),
+        (V6ONLY, {"version": 4}, "listen 8080;"),
+        (socket("::", PYTHON, v6only=True), {"version": 4}, "listen on 0.0.0.0:8080 as well, beside [::]"),
+        (socket("::", PYTHON, v6only=True), {}, "listen on 0.0.0.0:8080 as well, beside [::]"),
+        (socket("::1", PYTHON), {}, "listen on [::]:8080 instead of [::1]:8080"),
+        (socket("10.0.0.9", PYTHON), {"address": "10.0.0.5"}, "listen on 0.0.0.0:8080 instead of 10.0.0.9:8080"),
+        (socket("0.0.0.0", PYTHON, device="lo"), {}, "listen on 0.0.0.0:8080, not bound to lo"),
+        (socket("0.0.0.0", PYTHON, device="eth1"), {}, "listen on 0.0.0.0:8080, not bound to eth1"),
+        (socket("0.0.0.0", NGINX), {"version": 6}, "# write, so that IPv6 is served as well: listen [::]:8080;"),
+    ],
+)
+def test_the_fix_names_what_is_missing(listener: Socket, asked: dict[str, Any], fix: str) -> None:
+    holder = listener.processes[0]
+    plain = replace(listener, processes=(replace(holder, command="") if holder is PYTHON else holder,))
+    row = judge(found(plain, addresses=(LO, ETH0, ETH1, ETH0_V6)), **asked)
+    assert any(line.endswith(fix) for line in row.fix), row.fix
+
+
+def test_both_loopback_addresses_are_edited_before_the_check_and_the_restart() -> None:
+    assert judge(found(socket("127.0.0.1", NGINX), socket("::1", NGINX))).fix == (
+        "grep -rnF 127.0.0.1 /etc/nginx",
+        "# write instead: listen 8080;",
+        "grep -rnF ::1 /etc/nginx",
+        "# write instead: listen [::]:8080;",
+        "nginx -t",
+        "systemctl restart nginx.service",
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "command"),
+    [
+        (found(), "cat /proc/net/tcp /proc/net/tcp6"),
+        (found(protocol="udp"), "cat /proc/net/udp /proc/net/udp6"),
+        (found(socket("127.0.0.1")), "sudo grep -i ':1F90 ' /proc/net/tcp /proc/net/tcp6"),
+        (
+            found(socket("0.0.0.0", NGINX, inode=1), socket("0.0.0.0", PYTHON, inode=2)),
+            "grep -i ':1F90 ' /proc/net/tcp /proc/net/tcp6",
+        ),
+    ],
+)
+def test_where_ss_is_not_installed_it_is_not_proposed(facts: Sockets, command: str) -> None:
+    assert command in judge(replace(facts, has_ss=False)).fix
+    assert any(line.removeprefix("sudo ").startswith("ss ") for line in judge(facts).fix)
 
 
 # ---- nothing there

@@ -89,8 +89,8 @@ class WithoutSs(ThisMachine):
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("127.0.0.1", Status.FAIL, "only 127.0.0.1:47113 is listened on"),
-        ("::1", Status.FAIL, "only [::1]:47113 is listened on"),
+        ("127.0.0.1", Status.FAIL, "listens on 127.0.0.1:47113 only"),
+        ("::1", Status.FAIL, "listens on [::1]:47113 only"),
         ("0.0.0.0", Status.PASS, "listens on 0.0.0.0:47113"),
         ("10.0.0.5", Status.WARN, "listens on 10.0.0.5:47113, not on 10.1.0.5"),
     ],
@@ -145,8 +145,10 @@ def test_an_accept_queue_that_is_really_full_fails_and_counts(server: str) -> No
         facts = listening.read(ThisMachine(), PORT, "tcp")
     assert full.status is Status.FAIL
     assert "0.0.0.0:47113's accept queue is full (3 connections wait, 2 may)" in full.summary
-    assert (facts.counter("ListenOverflows"), facts.serving[0].drops) == (1, 1)
-    assert "it turned 1 packets away" in listening.judge(facts).summary
+    # On a busy machine the SYN is sent again meanwhile.
+    assert (facts.counter("ListenOverflows") or 0) >= 1
+    assert (facts.serving[0].drops or 0) >= 1
+    assert "since it was opened (its accept queue is full)" in listening.judge(facts).summary
 
 
 def test_a_receive_queue_that_is_really_full_fails_and_counts(server: str) -> None:
@@ -257,6 +259,7 @@ class Counting(ThisMachine):
     """What it was asked, in order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[str] = []
 
     def run(self, *command: str) -> Said | Unread:

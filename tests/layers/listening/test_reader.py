@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -79,7 +82,7 @@ def test_without_ss_the_kernels_files_tell_it() -> None:
     (socket,) = facts.serving
     assert (socket.address, socket.pids, socket.room) == ("127.0.0.1", (26481,), None)
     assert facts.unseen == ("backlogs and IPv6-only sockets (ss is not installed)",)
-    assert "by python3 (pid 26481" in listening.judge(facts).summary
+    assert "python3 (pid 26481" in listening.judge(facts).summary
 
 
 def test_without_ss_it_is_unknown_whether_an_ipv6_socket_takes_ipv4() -> None:
@@ -179,7 +182,13 @@ def test_processes_whose_namespace_is_hidden_are_counted() -> None:
     hidden = {f"/proc/{pid}/ns/net": Unread(reason="Permission denied") for pid in (7, 8)}
     found, unseen = namespaces.read(Recorded(links={**INSIDE, **hidden}), 8080, "tcp")
     assert found == ()
-    assert unseen == ("the network namespaces of 2 processes of other users",)
+    assert unseen == ("the network namespaces of 2 processes could not be read (pid 7 and 8)",)
+
+
+def test_the_one_process_whose_namespace_is_hidden_is_named() -> None:
+    hidden: dict[str, str | Unread] = {**INSIDE, "/proc/1/ns/net": Unread(reason="Permission denied")}
+    _, unseen = namespaces.read(Recorded(links=hidden), 8080, "tcp")
+    assert unseen == ("the network namespace of 1 process could not be read (pid 1)",)
 
 
 # ---- systemd
@@ -219,6 +228,63 @@ def test_sockets_that_systemd_opened_are_asked_of_it() -> None:
 def test_failed_units_are_read_with_and_without_their_mark() -> None:
     assert [one.ref for one in systemd.parse_failed(FAILED)] == ["nginx.service", "redis.service"]
     assert systemd.parse_failed("System has not been booted with systemd\n")[0:0] == ()
+
+
+def test_a_systemctl_that_hangs_is_told() -> None:
+    hung = Unread(reason="systemctl said nothing for 5 s", is_silent=True)
+    facts = read(8086, commands={**ss(8086), " ".join(systemd.LIST_FAILED): hung})
+    assert "systemd's failed units (systemctl said nothing for 5 s)" in facts.unseen
+
+
+# ---- since when, and what is not told
+
+STAT = "26481 (py) (x) S 1 26481 26481 0 -1 4194560 9 0 0 0 1 2 0 0 20 0 1 0 4250 1 2 3\n"
+
+
+def test_a_process_began_so_long_after_the_boot() -> None:
+    files = {"/proc/stat": "cpu  1 2\nbtime 1700000000\n", "/proc/26481/stat": STAT}
+    facts = read(8080, files=files)
+    assert listening.since(facts.serving) == 1700000042.5
+    assert listening.since(read(8080).serving) is None
+
+
+@pytest.mark.parametrize(("stat", "of_process"), [("btime x\n", STAT), ("btime 1\n", "1 (a) S"), ("", "")])
+def test_a_start_that_cannot_be_read_is_not_known(stat: str, of_process: str) -> None:
+    files = {"/proc/stat": stat, "/proc/26481/stat": of_process}
+    assert listening.since(read(8080, files=files).serving) is None
+
+
+def test_secrets_of_a_command_line_are_shown_nowhere() -> None:
+    secretive = replace(PYTHON, command="/opt/shop --password=S3cret --user ann")
+    facts = read(8080, processes=RecordedProcesses(processes={26481: secretive}))
+    assert "/opt/shop --password=*** --user ann" in repr(listening.judge(facts))
+    assert "S3cret" not in repr(facts)
+
+
+def test_the_live_processes_command_line_is_masked_word_by_word() -> None:
+    command = [sys.executable, "-c", "print(); input()", "--db-password", "two words", "--port=8080"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # until then it may still be on its way to this command line
+        found = ThisMachinesProcesses().process(process.pid)
+        process.communicate(b"\n")
+    assert found is not None
+    assert found.command.endswith("--db-password *** --port=8080")
+
+
+def test_addresses_are_taken_from_what_the_network_is_read_from() -> None:
+    said = '[{"ifname": "eth0", "addr_info": [{"local": "10.0.0.5", "prefixlen": 24}, {"local": "2001:db8::5"}]}]'
+    of_json = Recorded(commands={"ip -j -d addr show": said})
+    assert addresses.read(of_json) == (
+        HostAddress(interface="eth0", address="10.0.0.5"),
+        HostAddress(interface="eth0", address="2001:db8::5"),
+    )
+
+
+@pytest.mark.parametrize("said", ["no json", '[{"ifname": "a", "addr_info": [{"local": "x"}]}]', "1", Said(status=255)])
+def test_an_ip_that_knows_no_json_is_asked_for_its_lines(said: str | Said) -> None:
+    old = Recorded(commands={"ip -j -d addr show": said, "ip -o address show": ADDRESSES})
+    assert addresses.read(old) == addresses.parse(ADDRESSES)
 
 
 # ---- small things

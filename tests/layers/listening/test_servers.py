@@ -4,7 +4,8 @@ import pytest
 
 from pathprobe.layers.listening.cgroup import Container, Unit
 from pathprobe.layers.listening.facts import Process
-from pathprobe.layers.listening.servers import _PROGRAMS, _WORDS, again, steps_out_of
+from pathprobe.layers.listening.servers import _PROGRAMS, _WORDS, again, checked_and_restarted, steps_out_of
+from tests.layers.listening.factories import socket
 
 
 def process(name: str, command: str = "", unit: str | None = None) -> Process:
@@ -38,11 +39,12 @@ def process(name: str, command: str = "", unit: str | None = None) -> Process:
     ],
 )
 def test_the_line_to_write_is_the_servers_own(holder: Process, port: int, line: str) -> None:
-    assert line in steps_out_of("127.0.0.1", holder, port)
+    assert line in steps_out_of(socket("127.0.0.1", holder, port=port), holder)
 
 
 def test_the_steps_are_look_write_check_restart() -> None:
-    assert steps_out_of("127.0.0.1", process("nginx", unit="nginx.service"), 8080) == (
+    nginx = process("nginx", unit="nginx.service")
+    assert (*steps_out_of(socket("127.0.0.1"), nginx), *checked_and_restarted([nginx], 8080)) == (
         "grep -rnF 127.0.0.1 /etc/nginx",
         "# write instead: listen 8080;",
         "nginx -t",
@@ -50,10 +52,34 @@ def test_the_steps_are_look_write_check_restart() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("holder", "line"),
+    [
+        (process("nginx"), "listen [::]:8080;"),
+        (process("postgres"), "listen_addresses = '*'"),
+        (process("redis-server"), "bind * -::*"),
+        (process("mysqld"), "bind-address = ::"),
+        (process("node"), "server.listen(8080, '::')"),
+        (process("named"), "listen-on-v6 { any; };"),
+        (process("beam.smp"), "listeners.tcp.default = [::]:8080"),
+        (process("etcd"), "--listen-client-urls=http://[::]:8080"),
+        (process("python3", "python3 /usr/bin/gunicorn app"), "--bind [::]:8080"),
+        (process("python3", "python3 manage.py runserver"), "runserver [::]:8080"),
+        (process("docker-proxy", "docker-proxy -container-port 80"), "publish with -p [::]:8080:80 as well"),
+    ],
+)
+def test_the_line_for_ipv6_is_another(holder: Process, line: str) -> None:
+    """By the manuals: an address of IPv6 in brackets before a port, as it is alone; or a word of its own."""
+    missing = steps_out_of(socket("0.0.0.0"), holder, missing=6)[-1]
+    assert missing.endswith(f": {line}")
+    assert steps_out_of(socket("::1"), holder)[-1].endswith(f": {line}")
+
+
 @pytest.mark.parametrize("name", [*_PROGRAMS, *_WORDS])
 def test_every_line_of_the_table_can_be_filled_in(name: str) -> None:
-    steps = (*steps_out_of("127.0.0.1", process(name), 80), *steps_out_of("127.0.0.1", process("python3", name), 80))
-    assert not any("{port}" in step or "{{" in step for step in steps)
+    for holder in (process(name), process("python3", name)):
+        steps = (*steps_out_of(socket("127.0.0.1"), holder), *steps_out_of(socket("::1"), holder))
+        assert not any("{port}" in step or "{{" in step for step in steps)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from pathprobe.layers.system import Said, System, Unread
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """``unseen``: tables that there are and that nobody could read; ``notes``: what else could not be seen, or only as
-    nft has it; a sentence each. ``sources``: the commands whose word this is.
+    """``unseen``: tables that there are, or may be, and that nobody could read; ``notes``: what else could not be
+    seen, or only as nft has it; in words. ``sources``: the commands whose word this is.
 
     ``only_nft``: tables of iptables-nft that hold what iptables can not print; nft has to be read for these.
     """
@@ -93,8 +93,7 @@ def _legacy(system: System, family: Family, plain: Backend | None) -> _Text | st
     loaded = system.read(_LOADED[family])
     if isinstance(loaded, Unread):
         # No such file: the kernel has no legacy tables at all.
-        unseen = f"Whether there are tables of {_NAMES[family]}-legacy could not be seen: {loaded.reason}"
-        return None if loaded.is_missing else f"{unseen}; run as root."
+        return None if loaded.is_missing else f"{_NAMES[family]}-legacy's tables ({loaded.reason})"
     names = loaded.split()
     if not names:
         return None

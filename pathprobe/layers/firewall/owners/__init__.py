@@ -9,7 +9,7 @@ The kernel's rules tell what becomes of a packet. Their owners tell why, and wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pathprobe.layers.firewall.model import Backend, Family, Hook, Ruleset
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
@@ -52,6 +52,7 @@ __all__ = [
     "owner_of",
     "read",
     "remarks",
+    "unseen",
 ]
 
 
@@ -86,16 +87,31 @@ def remarks(owners: Owners, question: Question) -> tuple[Remark, ...]:
     )
 
 
-def fixes(outcome: Outcome, owners: Owners, question: Question, *, is_answer: bool = False) -> tuple[str, ...]:
-    """Commands that would let the packet through, the best first; none where it was not stopped."""
-    return explain(outcome, owners, question, is_answer=is_answer).fixes
+def unseen(owners: Owners) -> tuple[str, ...]:
+    """What of their configurations could not be seen, with the reason in brackets."""
+    of_docker = (f"Docker's containers ({owners.docker.reason})",) if isinstance(owners.docker, Unread) else ()
+    return (*firewalld_remarks.unseen(owners.firewalld), *ufw_remarks.unseen(owners.ufw), *of_docker)
 
 
-def explain(outcome: Outcome, owners: Owners, question: Question, *, is_answer: bool = False) -> Explanation:
+def fixes(
+    outcome: Outcome, owners: Owners, question: Question, *, is_answer: bool = False, for_some: bool = False
+) -> tuple[str, ...]:
+    """Commands that would let the packet through, alternatives with OR (findings) between them, the best first.
+
+    None where it was not stopped.
+    """
+    return explain(outcome, owners, question, is_answer=is_answer, for_some=for_some).fixes
+
+
+def explain(
+    outcome: Outcome, owners: Owners, question: Question, *, is_answer: bool = False, for_some: bool = False
+) -> Explanation:
     """Why a packet was stopped, in its owner's terms. ``question``: about the port as it was asked from outside.
 
-    ``is_answer``: the packet is the answer on its way out, from that port.
+    ``is_answer``: the packet is the answer on its way out, from that port. ``for_some``: the port is open to some
+    clients already, and is to be opened to one more instead of to everybody.
     """
+    question = replace(question, only_source=for_some)
     place = outcome.decided
     if place is None or outcome.fate not in (Fate.DROPPED, Fate.REJECTED):
         return Explanation()
@@ -118,13 +134,7 @@ def _as_seen_there(outcome: Outcome, question: Question) -> Question:
     translated = [one.port for one in outcome.redirections if one.port is not None]
     if not translated:
         return question
-    return Question(
-        port=translated[-1],
-        protocol=question.protocol,
-        version=question.version,
-        interface=question.interface,
-        source=question.source,
-    )
+    return replace(question, port=translated[-1])
 
 
 def _owner(place: Place, outcome: Outcome, owners: Owners) -> str | None:

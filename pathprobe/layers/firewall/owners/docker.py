@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pathprobe.core.layers import Evidence
+from pathprobe.layers.findings import either
 from pathprobe.layers.firewall.model import (
     Backend,
     Compare,
@@ -241,14 +242,17 @@ def _by_user_rule(outcome: Outcome, place: Place, named: str, kept: plain.Kept, 
         deleting.append(f"nft delete rule {at} handle {place.rule.handle}")
     accepting = _accepting(place, kept, question)
     is_meant = any(one.field in (Field.IP_SOURCE, Field.IP6_SOURCE) for one in _compared(place.rule))
-    fixes = (accepting, *deleting) if is_meant else (deleting[0], accepting, *deleting[1:])
+    if question.only_source:
+        fixes: tuple[str, ...] = (accepting,)
+    else:
+        fixes = (accepting, *deleting) if is_meant else (deleting[0], accepting, *deleting[1:])
     inner = outcome.redirections[-1].port if outcome.redirections else None
     to = f", translated to port {inner} already," if inner not in (None, question.port) else ""
     return Explanation(
         owner=DOCKER,
         sentence=f"A rule in {USER_CHAIN}, which is the administrator's own chain, stops what is for {named}{to} "
         f"before Docker lets {question.named} in.",
-        fixes=fixes,
+        fixes=either(fixes),
         note=_whence(kept),
     )
 
@@ -256,7 +260,8 @@ def _by_user_rule(outcome: Outcome, place: Place, named: str, kept: plain.Kept, 
 def _accepting(place: Place, kept: plain.Kept, question: Question) -> str:
     interface = f"-i {question.interface} " if question.interface else ""
     original = f"-p {question.protocol} -m conntrack --ctorigdstport {question.port} --ctdir ORIGINAL"
-    return f"{plain.program(place, kept)} -I {USER_CHAIN} {interface}{original} -j ACCEPT"
+    client = f"-s {question.client} " if question.only_source else ""
+    return f"{plain.program(place, kept)} -I {USER_CHAIN} {interface}{client}{original} -j ACCEPT"
 
 
 def _compared(rule: Rule) -> Iterator[Compare]:

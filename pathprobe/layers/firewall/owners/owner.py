@@ -15,20 +15,36 @@ FIREWALLD = "firewalld"
 UFW = "ufw"
 DOCKER = "Docker"
 
+#: Stands in a command for the client's address.
+CLIENT = "CLIENT"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A packet to this port. None: of either version, by whatever interface, from anybody. ``protocol``: tcp or udp."""
+    """A packet to this port. None: of either version, by whatever interface, from anybody. ``protocol``: tcp or udp.
+
+    ``only_source``: the port is to be opened for this client alone, for it is open to some clients only.
+    """
 
     port: int
     protocol: str = "tcp"
     version: int | None = None
     interface: str | None = None
     source: str | None = None
+    only_source: bool = False
 
     @property
     def named(self) -> str:
         return f"{self.port}/{self.protocol}"
+
+    @property
+    def client(self) -> str:
+        """The source; a word to put it in for where it is not known."""
+        return self.source or CLIENT
+
+    @property
+    def of_ipv6(self) -> bool:
+        return self.version == 6 or ":" in (self.source or "")
 
 
 class Answer(StrEnum):
@@ -78,7 +94,10 @@ STATUS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """What an owner's configuration says by itself; where the kernel's rules were read, these have the last word."""
+    """What an owner's configuration says by itself; where the kernel's rules were read, these have the last word.
+
+    ``sentence``: empty where it only says what could not be seen, which is evidence then.
+    """
 
     owner: str
     kind: Kind
@@ -91,12 +110,19 @@ class Remark:
         return STATUS[self.kind]
 
 
+def not_seen(owner: str, what: str) -> Remark:
+    """``what``: with the reason in brackets: "ufw's rules (/etc/ufw/ufw.conf: Permission denied)"."""
+    seen = (Evidence(source="not seen", text=what),)
+    return Remark(owner=owner, kind=Kind.NOT_SEEN, sentence="", evidence=seen)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Whose the rule that stopped a packet is, and how the port is opened there.
 
     ``owner``: None where nobody is known to keep it. ``sentence``: the cause in the owner's own terms, empty where the
-    rule says all there is to say. ``fixes``: alternatives, the best first. ``note``: what to mind when doing so.
+    rule says all there is to say. ``fixes``: the best first; alternatives have OR (findings) between them. ``note``:
+    what to mind when doing so.
     """
 
     owner: str | None = None

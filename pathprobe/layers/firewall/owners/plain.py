@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from pathprobe.layers.findings import either
 from pathprobe.layers.firewall.model import Backend, Family, Hook
 from pathprobe.layers.firewall.outcome import Place
 from pathprobe.layers.firewall.owners.matching import Ports, spoken_of
@@ -62,26 +63,30 @@ def _flavour(system: System) -> Backend | None:
 
 
 def opening(place: Place, kept: Kept, question: Question, *, is_answer: bool = False) -> tuple[str, ...]:
-    """Commands that let the port through where it was stopped, the best first; ``is_answer``: from it, not to it."""
+    """Commands of which each lets the port through where it was stopped; ``is_answer``: from it, not to it."""
     if place.backend is Backend.NFT:
-        return _by_nft(place, question, is_answer)
+        return either(_by_nft(place, question, is_answer))
     saving = dict(kept.saving).get(_version(place))
-    return tuple(
-        command + (f" && {saving}" if saving else "") for command in _by_iptables(place, kept, question, is_answer)
-    )
+    commands = _by_iptables(place, kept, question, is_answer)
+    return either(command + (f" && {saving}" if saving else "") for command in commands)
 
 
 def note(place: Place, kept: Kept) -> str:
     """Whether that lasts."""
     if place.backend is Backend.NFT and kept.nft_file:
-        return f"It lasts until the next boot; rules that stay are in {kept.nft_file}."
+        return f"This fix lasts until the next boot; to keep it, edit {kept.nft_file}."
     if place.backend is not Backend.NFT and not dict(kept.saving).get(_version(place)):
-        return "It lasts until the next boot, if nothing saves what iptables has loaded."
-    return "It lasts until the next boot." if place.backend is Backend.NFT else ""
+        return "This fix lasts until the next boot, unless something saves what iptables has loaded."
+    return "This fix lasts until the next boot." if place.backend is Backend.NFT else ""
 
 
 def _is_only_for(place: Place, question: Question) -> bool:
-    return place.rule is not None and spoken_of(place.rule, question.port, question.protocol).ports is Ports.EXACTLY
+    """To delete it opens the port to everybody, which is not wanted where it is for one client."""
+    return (
+        not question.only_source
+        and place.rule is not None
+        and spoken_of(place.rule, question.port, question.protocol).ports is Ports.EXACTLY
+    )
 
 
 def _is_of_answer(place: Place, is_answer: bool) -> bool:
@@ -93,8 +98,9 @@ def _is_of_answer(place: Place, is_answer: bool) -> bool:
 
 def _by_nft(place: Place, question: Question, is_answer: bool) -> tuple[str, ...]:
     at = f"{place.family} {place.table} {place.chain}"
-    side = "sport" if _is_of_answer(place, is_answer) else "dport"
-    accept = f"{question.protocol} {side} {question.port} accept"
+    is_back = _is_of_answer(place, is_answer)
+    side = "sport" if is_back else "dport"
+    accept = f"{_client_in_nft(place, question, is_back)}{question.protocol} {side} {question.port} accept"
     if place.rule is None:
         return (f"nft add rule {at} {accept}",)
     if place.rule.handle is None:
@@ -106,9 +112,16 @@ def _by_nft(place: Place, question: Question, is_answer: bool) -> tuple[str, ...
     return (element, inserting) if element else (inserting,)
 
 
+def _client_in_nft(place: Place, question: Question, is_back: bool) -> str:
+    if not question.only_source:
+        return ""
+    header = "ip6" if question.of_ipv6 or place.family is Family.IP6 else "ip"
+    return f"{header} {'daddr' if is_back else 'saddr'} {question.client} "
+
+
 def _element(place: Place, question: Question) -> str:
-    """``tcp dport @blocked drop``: the port is taken out of the set."""
-    words = place.rule.text.split() if place.rule is not None else []
+    """``tcp dport @blocked drop``: the port is taken out of the set, unless it is for one client."""
+    words = place.rule.text.split() if place.rule is not None and not question.only_source else []
     for word, after in itertools.pairwise(words):
         if word == "dport" and after.startswith("@"):
             name = after.removeprefix("@")
@@ -142,8 +155,10 @@ def deleting(place: Place, kept: Kept) -> str:
 
 def _by_iptables(place: Place, kept: Kept, question: Question, is_answer: bool) -> tuple[str, ...]:
     start = f"{program(place, kept)} {table_option(place)}"
-    side = "--sport" if _is_of_answer(place, is_answer) else "--dport"
-    accept = f"-p {question.protocol} {side} {question.port} -j ACCEPT"
+    is_back = _is_of_answer(place, is_answer)
+    side = "--sport" if is_back else "--dport"
+    client = f"{'-d' if is_back else '-s'} {question.client} " if question.only_source else ""
+    accept = f"{client}-p {question.protocol} {side} {question.port} -j ACCEPT"
     if place.rule is None:
         return (f"{start}-A {place.chain} {accept}",)
     inserting = f"{start}-I {place.chain} {place.rule.number} {accept}"

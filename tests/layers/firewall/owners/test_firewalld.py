@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from pathprobe.core.layers import Status
+from pathprobe.core.layers import Evidence, Status
+from pathprobe.layers.findings import OR
 from pathprobe.layers.firewall.model import Backend, Family, Hook
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
-from pathprobe.layers.firewall.owners import Explanation, Kind, Owners, Question, Remark, explain, read, remarks
+from pathprobe.layers.firewall.owners import Explanation, Kind, Owners, Question, Remark, explain, read, remarks, unseen
 from pathprobe.layers.firewall.owners.firewalld.standing import standing, zone_of
 from pathprobe.layers.firewall.owners.firewalld.zones import Configuration, Firewalld, Zone
 from pathprobe.layers.firewall.owners.owner import Answer, Standing
@@ -195,7 +198,7 @@ def test_what_runs_and_is_not_kept_is_a_warning() -> None:
         "firewalld's zone public, which eth0 is in, lets 8080/tcp in by port 8080/tcp, but only in the running "
         "configuration: it is gone after the next reload or restart of firewalld."
     )
-    assert told.fix == ("firewall-cmd --permanent --add-port=8080/tcp", "firewall-cmd --runtime-to-permanent")
+    assert told.fix == ("firewall-cmd --permanent --add-port=8080/tcp", OR, "firewall-cmd --runtime-to-permanent")
 
 
 def test_what_is_kept_and_does_not_run_is_not_loaded_yet() -> None:
@@ -216,6 +219,7 @@ def test_what_runs_and_is_kept_passes() -> None:
             Question(port=80, interface="eth0"),
             (
                 "firewall-cmd --permanent --add-port=80/tcp && firewall-cmd --reload",
+                OR,
                 "firewall-cmd --permanent --add-service=http && firewall-cmd --reload",
             ),
         ),
@@ -223,6 +227,7 @@ def test_what_runs_and_is_kept_passes() -> None:
             Question(port=8080, interface="eth0", source="192.0.2.7"),
             (
                 "firewall-cmd --permanent --add-port=8080/tcp && firewall-cmd --reload",
+                OR,
                 'firewall-cmd --permanent --add-rich-rule=\'rule family="ipv4" source address="192.0.2.7" '
                 'port port="8080" protocol="tcp" accept\' && firewall-cmd --reload',
             ),
@@ -308,14 +313,16 @@ def test_where_the_daemon_does_not_run_the_files_tell_what_it_would_do(said: tup
 def test_who_may_not_ask_is_told_so() -> None:
     told = remark_of(silent(*NOT_ROOT))
     assert (told.kind, told.status) == (Kind.NOT_SEEN, Status.UNKNOWN)
-    assert told.sentence == "firewalld's zones could not be seen: firewalld tells its zones to root only."
+    assert told.sentence == ""
+    assert told.evidence == (Evidence(source="not seen", text="firewalld's zones (told to root only)"),)
 
 
 def test_files_that_may_not_be_read_are_told_too() -> None:
     denied = Unread(reason="/etc/firewalld/firewalld.conf: Permission denied")
     told = remark_of(Recorded(files={"/etc/firewalld/firewalld.conf": denied}))
     assert told.kind is Kind.NOT_SEEN
-    assert "Permission denied" in told.sentence
+    told_by_files = "firewalld's zones (/etc/firewalld/firewalld.conf: Permission denied)"
+    assert told.evidence == (Evidence(source="not seen", text=told_by_files),)
 
 
 def test_a_machine_without_firewalld_has_nothing_to_say() -> None:
@@ -331,6 +338,105 @@ def test_a_service_s_file_that_may_not_be_read_is_asked_of_the_daemon() -> None:
         files={"/etc/firewalld/services/ssh.xml": denied},
     )
     assert remark_of(system, Question(port=2222, interface="eth0")).kind is Kind.LETS_IN
+
+
+DEFAULT = "firewall-cmd --get-default-zone"
+SILENT = Unread(reason="firewall-cmd said nothing for 5 s", is_silent=True)
+
+
+class Counting:
+    """A machine, and what was run on it."""
+
+    def __init__(self, machine: Recorded) -> None:
+        self.machine = machine
+        self.asked: list[str] = []
+
+    def run(self, *command: str) -> Said | Unread:
+        self.asked.append(" ".join(command))
+        return self.machine.run(*command)
+
+    def read(self, path: str) -> str | Unread:
+        return self.machine.read(path)
+
+    def names(self, path: str) -> Sequence[str] | Unread:
+        return self.machine.names(path)
+
+    def link(self, path: str) -> str | Unread:
+        return self.machine.link(path)
+
+    @property
+    def firewall_cmd(self) -> list[str]:
+        return [one for one in self.asked if one.startswith("firewall-cmd ")]
+
+
+def test_a_daemon_that_hangs_is_asked_once_and_its_files_are_read_instead() -> None:
+    system = Counting(machine(DEBIAN, commands={DEFAULT: SILENT}))
+    owners = read(system)
+    assert system.firewall_cmd == [DEFAULT]
+    assert unseen(owners) == ("firewalld's zones as they are now (firewall-cmd said nothing for 5 s)",)
+    (told,) = remarks(owners, Question(port=9001, interface="eth1"))
+    assert (told.kind, told.sentence) == (Kind.NOT_SEEN, "")
+    assert told.evidence == (
+        Evidence(source="not seen", text=unseen(owners)[0]),
+        Evidence(source="/etc/firewalld/zones", ref="zone dmz", text="port 9000-9010/tcp"),
+        Evidence(source="/etc/firewalld/zones", ref="sources of other zones", text="10.20.0.0/16"),
+    )
+    rejected = explain(of_chain("filter_IN_dmz"), owners, Question(port=9099, interface="eth1"))
+    assert rejected.sentence == "firewalld's zone dmz does not let it in."
+    assert rejected.fixes == ("firewall-cmd --permanent --zone=dmz --add-port=9099/tcp && firewall-cmd --reload",)
+
+
+@pytest.mark.parametrize(
+    ("silent_at", "told"),
+    [
+        (NOW, "firewalld's zones as they are now (firewall-cmd said nothing for 5 s)"),
+        ("firewall-cmd --list-all-policies", "some of what firewalld has (firewall-cmd said nothing for 5 s)"),
+        (KEPT, "some of what firewalld has (firewall-cmd said nothing for 5 s)"),
+        ("firewall-cmd --query-panic", "some of what firewalld has (firewall-cmd said nothing for 5 s)"),
+    ],
+)
+def test_after_the_first_silence_nothing_more_is_asked(silent_at: str, told: str) -> None:
+    system = Counting(machine(DEBIAN, commands={silent_at: SILENT}))
+    owners = read(system)
+    assert system.firewall_cmd[-1] == silent_at
+    assert unseen(owners) == (told,)
+    assert isinstance(owners.firewalld, Firewalld)
+    assert isinstance(owners.firewalld.permanent, Configuration)
+
+
+VISIBLE = {"/proc/1/comm": "systemd\n", "/proc/self/environ": "PATH=/bin\0"}
+NOBODY = {"pgrep -f firewalld": Said(status=1)}
+
+
+@pytest.mark.parametrize(
+    ("commands", "files", "is_asked"),
+    [
+        (NOBODY, VISIBLE, False),
+        ({"pgrep -f firewalld": "4711\n"}, VISIBLE, True),
+        ({}, VISIBLE, True),
+        (NOBODY, {**VISIBLE, "/proc/1/comm": Unread(reason="/proc/1/comm: Permission denied")}, True),
+        (NOBODY, {**VISIBLE, "/proc/self/environ": "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/tmp/bus\0"}, True),
+    ],
+)
+def test_a_daemon_that_is_seen_not_to_run_is_not_asked(
+    commands: dict[str, str | Said | Unread], files: dict[str, str | Unread], is_asked: bool
+) -> None:
+    system = Counting(machine(DEBIAN, commands=commands, files=files))
+    found = read(system).firewalld
+    assert isinstance(found, Firewalld)
+    assert (found.is_running, DEFAULT in system.asked) == (is_asked, is_asked)
+    assert isinstance(found.permanent, Configuration)
+
+
+def test_what_could_not_be_seen_of_any_owner_is_told() -> None:
+    hung = Unread(reason="docker said nothing for 5 s", is_silent=True)
+    docker = "docker ps --no-trunc --format {{json .}}"
+    assert unseen(read(Recorded(commands={docker: hung}))) == ("Docker's containers (docker said nothing for 5 s)",)
+    assert unseen(read(rhel_9())) == ()
+    assert unseen(read(silent(*NOT_ROOT))) == ("firewalld's zones (told to root only)",)
+    assert unseen(Owners(ufw=Unread(reason="/etc/ufw/ufw.conf: Permission denied"))) == (
+        "ufw's rules (/etc/ufw/ufw.conf: Permission denied)",
+    )
 
 
 # A rule of firewalld stopped the packet

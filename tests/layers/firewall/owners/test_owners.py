@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pathprobe.layers.firewall.model import Backend, Compare, Family, Field, Hook, Statement
+from pathprobe.layers.findings import OR
+from pathprobe.layers.firewall.model import Backend, Compare, Family, Field, Hook, Rule, Statement
 from pathprobe.layers.firewall.outcome import Fate, Outcome, Place
 from pathprobe.layers.firewall.owners import Explanation, Owners, Question, explain, fixes, owner_of, read
 from pathprobe.layers.firewall.owners.matching import Ports, spoken_of
@@ -15,8 +16,8 @@ from tests.layers.firewall.owners.places import of_port, place, rule, stopped
 PORT = Question(port=8080, version=4, interface="eth0")
 
 
-def nft(chain: str = "input", *, table: str = "filter", **more: object) -> Place:
-    return place(chain, backend=Backend.NFT, family=Family.INET, table=table, **more)  # type: ignore[arg-type]
+def nft(chain: str = "input", *, table: str = "filter", decided: Rule | None = None, **more: object) -> Place:
+    return place(chain, decided, backend=Backend.NFT, family=Family.INET, table=table, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,7 @@ def test_a_table_of_iptables_that_nft_lists_is_told_by_its_chains() -> None:
             place("input", rule("tcp dport 8080 drop", handle=9, port=8080), backend=Backend.NFT, family=Family.INET),
             (
                 "nft delete rule inet filter input handle 9",
+                OR,
                 "nft insert rule inet filter input position 9 tcp dport 8080 accept",
             ),
         ),
@@ -79,6 +81,7 @@ def test_a_table_of_iptables_that_nft_lists_is_told_by_its_chains() -> None:
             place("input", rule("tcp dport @shut drop", handle=9), backend=Backend.NFT, family=Family.IP),
             (
                 "nft delete element ip filter shut '{ 8080 }'",
+                OR,
                 "nft insert rule ip filter input position 9 tcp dport 8080 accept",
             ),
         ),
@@ -102,6 +105,7 @@ def test_a_table_of_iptables_that_nft_lists_is_told_by_its_chains() -> None:
             place("INPUT", rule("-A INPUT -p tcp -m tcp --dport 8080 -j DROP", number=5, port=8080)),
             (
                 "iptables -D INPUT -p tcp -m tcp --dport 8080 -j DROP",
+                OR,
                 "iptables -I INPUT 5 -p tcp --dport 8080 -j ACCEPT",
             ),
         ),
@@ -114,6 +118,57 @@ def test_a_table_of_iptables_that_nft_lists_is_told_by_its_chains() -> None:
 )
 def test_a_person_s_rule_is_gone_round_or_deleted(where: Place, expected: tuple[str, ...]) -> None:
     assert fixes(stopped(where), Owners(), PORT) == expected
+
+
+CLIENT = Question(port=8080, version=4, interface="eth0", source="192.0.2.7")
+OVER_IPV6 = Question(port=8080, version=6, interface="eth0")
+
+
+@pytest.mark.parametrize(
+    ("where", "question", "fix"),
+    [
+        (
+            nft(decided=rule("tcp dport 8080 drop", handle=9, port=8080)),
+            PORT,
+            "nft insert rule inet filter input position 9 ip saddr CLIENT tcp dport 8080 accept",
+        ),
+        (nft(), PORT, "nft add rule inet filter input ip saddr CLIENT tcp dport 8080 accept"),
+        (nft(), OVER_IPV6, "nft add rule inet filter input ip6 saddr CLIENT tcp dport 8080 accept"),
+        (nft(), CLIENT, "nft add rule inet filter input ip saddr 192.0.2.7 tcp dport 8080 accept"),
+        (
+            nft("output", hook=Hook.OUTPUT),
+            PORT,
+            "nft add rule inet filter output ip daddr CLIENT tcp sport 8080 accept",
+        ),
+        (
+            nft(decided=rule("tcp dport @shut drop", handle=9)),
+            PORT,
+            "nft insert rule inet filter input position 9 ip saddr CLIENT tcp dport 8080 accept",
+        ),
+        (
+            place("INPUT", rule("-A INPUT -p tcp -m tcp --dport 8080 -j DROP", number=5, port=8080)),
+            PORT,
+            "iptables -I INPUT 5 -s CLIENT -p tcp --dport 8080 -j ACCEPT",
+        ),
+        (
+            place("DOCKER-USER", rule("-A DOCKER-USER -j DROP"), hook=Hook.FORWARD),
+            PORT,
+            "iptables -I DOCKER-USER -i eth0 -s CLIENT -p tcp -m conntrack --ctorigdstport 8080 --ctdir ORIGINAL "
+            "-j ACCEPT",
+        ),
+        (place("ufw-user-input", rule("-j DROP")), PORT, "ufw allow from CLIENT to any port 8080 proto tcp"),
+        (
+            nft("filter_IN_public", table="firewalld", decided=rule("reject", handle=7)),
+            OVER_IPV6,
+            'firewall-cmd --permanent --zone=public --add-rich-rule=\'rule family="ipv6" source address="CLIENT" '
+            'port port="8080" protocol="tcp" accept\' && firewall-cmd --reload',
+        ),
+    ],
+)
+def test_a_port_that_is_open_to_some_is_opened_to_one_more_and_not_to_everybody(
+    where: Place, question: Question, fix: str
+) -> None:
+    assert fixes(stopped(where), Owners(), question, for_some=True) == (fix,)
 
 
 def test_the_answer_is_let_out_by_its_source_port() -> None:
@@ -147,19 +202,19 @@ def test_behind_a_translation_the_port_is_the_one_it_was_translated_to() -> None
             {},
             place("INPUT"),
             "iptables -A INPUT -p tcp --dport 8080 -j ACCEPT",
-            "It lasts until the next boot, if nothing saves what iptables has loaded.",
+            "This fix lasts until the next boot, unless something saves what iptables has loaded.",
         ),
         (
             {"/etc/nftables.conf": ""},
             nft(),
             "nft add rule inet filter input tcp dport 8080 accept",
-            "It lasts until the next boot; rules that stay are in /etc/nftables.conf.",
+            "This fix lasts until the next boot; to keep it, edit /etc/nftables.conf.",
         ),
         (
             {"/etc/sysconfig/nftables.conf": ""},
             nft(),
             "nft add rule inet filter input tcp dport 8080 accept",
-            "It lasts until the next boot; rules that stay are in /etc/sysconfig/nftables.conf.",
+            "This fix lasts until the next boot; to keep it, edit /etc/sysconfig/nftables.conf.",
         ),
     ],
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pathprobe.core.layers import Status
+from pathprobe.core.layers import Evidence, Status
+from pathprobe.layers.findings import OR
 from pathprobe.layers.firewall.model import (
     Base,
     Chain,
@@ -21,7 +22,7 @@ from pathprobe.layers.firewall.model import (
     Ruleset,
 )
 from pathprobe.layers.firewall.outcome import Fate
-from pathprobe.layers.firewall.owners import Kind, Owners, Question, Remark, explain, read, remarks
+from pathprobe.layers.firewall.owners import Kind, Owners, Question, Remark, explain, read, remarks, unseen
 from pathprobe.layers.firewall.owners.ufw import commands, rules
 from pathprobe.layers.firewall.owners.ufw.rules import Ufw
 from pathprobe.layers.system import Recorded, Unread
@@ -137,18 +138,18 @@ def test_a_line_of_before_there_were_ways_is_for_packets_that_come_in() -> None:
         (
             asked(5432, source="192.0.2.7"),
             Kind.NOT_LET_IN,
-            ("ufw allow 5432/tcp", "ufw allow from 192.0.2.7 to any port 5432 proto tcp"),
+            ("ufw allow 5432/tcp", OR, "ufw allow from 192.0.2.7 to any port 5432 proto tcp"),
         ),
         (asked(8080), Kind.NOT_LET_IN, ("ufw delete deny 8080/tcp && ufw allow 8080/tcp",)),
         (
             asked(9005),
             Kind.NOT_LET_IN,
-            ("ufw prepend allow 9005/tcp", "ufw delete deny 9000:9010/tcp && ufw allow 9005/tcp"),
+            ("ufw prepend allow 9005/tcp", OR, "ufw delete deny 9000:9010/tcp && ufw allow 9005/tcp"),
         ),
         (
             asked(25),
             Kind.NOT_LET_IN,
-            ("ufw delete reject 25 && ufw allow 25/tcp", "ufw prepend allow 25/tcp"),
+            ("ufw delete reject 25 && ufw allow 25/tcp", OR, "ufw prepend allow 25/tcp"),
         ),
         (asked(8080, protocol="udp"), Kind.NOT_LET_IN, ("ufw allow 8080/udp",)),
         (asked(8080, version=6), Kind.NOT_LET_IN, ("ufw delete deny 8080/tcp && ufw allow 8080/tcp",)),
@@ -233,7 +234,10 @@ def test_rules_that_may_not_be_read_are_not_guessed() -> None:
     denied = Unread(reason="/etc/ufw/user.rules: Permission denied")
     told = remark_of(machine(UFW, files={USER: denied}), asked(22))
     assert (told.kind, told.status) == (Kind.NOT_SEEN, Status.UNKNOWN)
-    assert "Permission denied" in told.sentence
+    assert told.sentence == ""
+    seen = "ufw's rules for IPv4 (/etc/ufw/user.rules: Permission denied)"
+    assert told.evidence == (Evidence(source="not seen", text=seen),)
+    assert unseen(read(machine(UFW, files={USER: denied}))) == (seen,)
     assert remark_of(machine(UFW, files={USER: denied}), asked(22), AS_WRITTEN).kind is Kind.LETS_IN
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 
+from pathprobe.layers.findings import either
 from pathprobe.layers.firewall.owners.firewalld.zones import Configuration, Firewalld, Zone
 from pathprobe.layers.firewall.owners.owner import Question
 from pathprobe.layers.system import Unread
@@ -50,18 +51,19 @@ _SERVICES = {
 
 
 def opening(firewalld: Firewalld, zone: str, question: Question) -> tuple[str, ...]:
-    """Let the port into the zone, by number, by its service's name, and for the source alone."""
-    options = [f"--add-port={question.named}"]
+    """Let the port into the zone: by number, by its service's name, or for the source alone."""
+    for_all = [f"--add-port={question.named}"]
     service = _SERVICES.get((question.port, question.protocol))
-    options += [f"--add-service={service}"] if service else []
-    options += [f"--add-rich-rule={shlex.quote(_rule_for_source(question))}"] if question.source else []
-    return tuple(lasting(firewalld, in_zone(firewalld, zone, option)) for option in options)
+    for_all += [f"--add-service={service}"] if service else []
+    for_one = f"--add-rich-rule={shlex.quote(_rule_for_source(question))}"
+    options = [for_one] if question.only_source else [*for_all, *([for_one] if question.source else [])]
+    return either(lasting(firewalld, in_zone(firewalld, zone, option)) for option in options)
 
 
 def _rule_for_source(question: Question) -> str:
-    family = "ipv6" if ":" in str(question.source) else "ipv4"
+    family = "ipv6" if question.of_ipv6 else "ipv4"
     port = f'port port="{question.port}" protocol="{question.protocol}"'
-    return f'rule family="{family}" source address="{question.source}" {port} accept'
+    return f'rule family="{family}" source address="{question.client}" {port} accept'
 
 
 def in_zone(firewalld: Firewalld, zone: str, option: str) -> str:
@@ -111,14 +113,14 @@ def _has_more(zone: Zone, permanent: Configuration) -> bool:
 def loading(firewalld: Firewalld, zone: str, question: Question) -> tuple[str, ...]:
     """Let hold what is written down already."""
     if has_unsaved(firewalld):
-        return f"firewall-cmd {in_zone(firewalld, zone, f'--add-port={question.named}')}", RELOAD
+        return either((f"firewall-cmd {in_zone(firewalld, zone, f'--add-port={question.named}')}", RELOAD))
     return (RELOAD,)
 
 
 def keeping(firewalld: Firewalld, zone: str, question: Question) -> tuple[str, ...]:
     """Write down what already holds."""
     option = in_zone(firewalld, zone, f"--add-port={question.named}")
-    return f"firewall-cmd --permanent {option}", "firewall-cmd --runtime-to-permanent"
+    return either((f"firewall-cmd --permanent {option}", "firewall-cmd --runtime-to-permanent"))
 
 
 def removing_rule(firewalld: Firewalld, zone: str, text: str) -> str:

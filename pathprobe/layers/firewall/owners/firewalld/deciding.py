@@ -54,7 +54,7 @@ def _unknown() -> Firewalld:
 
 def _by_zone(zone: str, firewalld: Firewalld, question: Question) -> Explanation:
     case = remarks.case_of(firewalld, zone, question)
-    if case.now is None and case.kept is None:
+    if case.now is None:
         fixes = commands.opening(firewalld, zone, question)
         return Explanation(owner=FIREWALLD, sentence=f"firewalld's zone {zone} does not let it in.", fixes=fixes)
     remark = remarks.remark(case)

@@ -8,7 +8,15 @@ from pathprobe.core.layers import Evidence
 from pathprobe.layers.firewall.owners.firewalld import commands
 from pathprobe.layers.firewall.owners.firewalld.standing import bound_sources, standing, zones_in_play
 from pathprobe.layers.firewall.owners.firewalld.zones import Configuration, Firewalld, RichRule
-from pathprobe.layers.firewall.owners.owner import FIREWALLD, Answer, Kind, Question, Remark, Standing
+from pathprobe.layers.firewall.owners.owner import (
+    FIREWALLD,
+    Answer,
+    Kind,
+    Question,
+    Remark,
+    Standing,
+    not_seen,
+)
 from pathprobe.layers.system import Unread
 
 _RUNNING = "firewall-cmd --list-all-zones"
@@ -68,18 +76,30 @@ def remarks(firewalld: Firewalld | Unread | None, question: Question) -> tuple[R
     if firewalld is None or question.interface == "lo":
         return ()  # firewalld lets the loopback interface in before it asks any zone
     if isinstance(firewalld, Unread):
-        return (_unseen(firewalld.reason),)
+        return tuple(not_seen(FIREWALLD, what) for what in unseen(firewalld))
     if firewalld.in_panic:
         return (in_panic(),)
     configuration = in_force(firewalld)
     if configuration is None:
-        return (_unseen(firewalld.runtime.reason if isinstance(firewalld.runtime, Unread) else ""),)
+        return tuple(not_seen(FIREWALLD, what) for what in unseen(firewalld))
     zones = zones_in_play(configuration, firewalld.default_zone, question)
     return tuple(remark(case_of(firewalld, zone.name, question)) for zone in zones)
 
 
-def _unseen(reason: str) -> Remark:
-    return Remark(owner=FIREWALLD, kind=Kind.NOT_SEEN, sentence=f"firewalld's zones could not be seen: {reason}.")
+def unseen(firewalld: Firewalld | Unread | None) -> tuple[str, ...]:
+    """What of its configurations could not be seen, with the reason in brackets."""
+    if firewalld is None:
+        return ()
+    if isinstance(firewalld, Unread):
+        return (f"firewalld's zones ({firewalld.reason})",)
+    found = []
+    if firewalld.is_running and isinstance(firewalld.runtime, Unread):
+        found.append(f"firewalld's zones as they are now ({firewalld.runtime.reason})")
+    if isinstance(firewalld.permanent, Unread):
+        found.append(f"firewalld's permanent configuration ({firewalld.permanent.reason})")
+    if firewalld.silence and not found:
+        found.append(f"some of what firewalld has ({firewalld.silence})")
+    return tuple(found)
 
 
 def in_panic() -> Remark:
@@ -176,10 +196,9 @@ def _not_in_force(case: Case) -> Told:
     return f"firewalld does not run. Its zone {case.zone} {says}, once it is started.", fix
 
 
-def _not_seen(case: Case) -> Told:
-    unread = case.firewalld.runtime
-    reason = unread.reason if isinstance(unread, Unread) else f"there is no zone {case.zone}"
-    return f"What firewalld lets in now could not be seen: {reason}.", ()
+def _not_seen(_: Case) -> Told:
+    """It is among the evidence."""
+    return "", ()
 
 
 _SENTENCES = {
@@ -195,14 +214,19 @@ _SENTENCES = {
 
 def _evidence(case: Case) -> tuple[Evidence, ...]:
     ref = f"zone {case.zone}"
-    seen = []
+    seen = [Evidence(source="not seen", text=what) for what in unseen(case.firewalld)]
+    if case.now is None and isinstance(case.firewalld.runtime, Configuration):
+        seen.append(
+            Evidence(source="not seen", text=f"firewalld's zone {case.zone} (it runs without one of that name)")
+        )
     if case.now is not None:
         seen.append(Evidence(source=_RUNNING, ref=ref, text=_seen(case.firewalld.runtime, case, case.now)))
     if case.kept is not None:
         text = _seen(case.firewalld.permanent, case, case.kept)
         seen.append(Evidence(source=case.firewalld.source, ref=ref, text=text))
     if case.question.source is None and (elsewhere := _other_sources(case)):
-        seen.append(Evidence(source=_RUNNING, ref="sources of other zones", text=elsewhere))
+        source = case.firewalld.source if isinstance(case.firewalld.runtime, Unread) else _RUNNING
+        seen.append(Evidence(source=source, ref="sources of other zones", text=elsewhere))
     return tuple(seen)
 
 

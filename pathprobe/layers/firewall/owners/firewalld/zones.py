@@ -118,6 +118,7 @@ class Firewalld:
     """``source``: where the permanent configuration was read. ``backend``: nftables or iptables, None not known.
 
     ``services``: those that a zone, a policy or another service names; one whose file was not found is not there.
+    ``silence``: why some of it could not be asked for, in words.
     """
 
     is_running: bool
@@ -128,3 +129,4 @@ class Firewalld:
     in_panic: bool = False
     backend: str | None = None
     source: str = "firewall-cmd --permanent --list-all-zones"
+    silence: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from pathprobe.layers.findings import either
 from pathprobe.layers.firewall.owners.owner import Question
 from pathprobe.layers.firewall.owners.ufw.rules import ANYWHERE, UfwRule
 
@@ -14,19 +15,26 @@ WITH_IPV6 = "sed -i 's/^IPV6=.*/IPV6=yes/' /etc/default/ufw && ufw disable && uf
 
 
 def opening(question: Question) -> tuple[str, ...]:
-    """For everybody, and for the source alone."""
-    narrow = f"ufw allow from {question.source} to any port {question.port} proto {question.protocol}"
-    return (f"ufw allow {question.named}", *([narrow] if question.source else []))
+    """For everybody, or for the source alone."""
+    narrow = f"ufw allow {_for_client(question)}"
+    if question.only_source:
+        return (narrow,)
+    return either((f"ufw allow {question.named}", *([narrow] if question.source else [])))
+
+
+def _for_client(question: Question) -> str:
+    return f"from {question.client} to any port {question.port} proto {question.protocol}"
 
 
 def overruling(question: Question) -> str:
     """Before all rules that are there; ``prepend`` since 0.36."""
-    return f"ufw prepend allow {question.named}"
+    return f"ufw prepend allow {_for_client(question) if question.only_source else question.named}"
 
 
 def passing_on(question: Question) -> str:
+    who = question.client if question.only_source else "any"
     interface = f"in on {question.interface} " if question.interface else ""
-    return f"ufw route allow {interface}proto {question.protocol} from any to any port {question.port}"
+    return f"ufw route allow {interface}proto {question.protocol} from {who} to any port {question.port}"
 
 
 def deleting(rule: UfwRule) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pathprobe.core.layers import Evidence
+from pathprobe.layers.findings import either
 from pathprobe.layers.firewall.model import Ruleset
-from pathprobe.layers.firewall.owners.owner import UFW, Answer, Kind, Question, Remark, Standing
+from pathprobe.layers.firewall.owners.owner import UFW, Answer, Kind, Question, Remark, Standing, not_seen
 from pathprobe.layers.firewall.owners.ufw import commands
 from pathprobe.layers.firewall.owners.ufw.reading import CONF, DEFAULTS, FILES
 from pathprobe.layers.firewall.owners.ufw.rules import Ufw, UfwRule
@@ -51,12 +52,22 @@ def case_of(ufw: Ufw, ruleset: Ruleset | None, version: int, question: Question)
     )
 
 
+def unseen(ufw: Ufw | Unread | None) -> tuple[str, ...]:
+    """What of its rules could not be seen, with the reason in brackets."""
+    if ufw is None:
+        return ()
+    if isinstance(ufw, Unread):
+        return (f"ufw's rules ({ufw.reason})",)
+    files = ((version, rules) for version, rules in ufw.rules.items() if isinstance(rules, Unread))
+    return tuple(f"ufw's rules for IPv{version} ({rules.reason})" for version, rules in files if not rules.is_missing)
+
+
 def remarks(ufw: Ufw | Unread | None, ruleset: Ruleset | None, question: Question) -> tuple[Remark, ...]:
     """One for IPv4; one for IPv6 as well where that stands otherwise. ``ruleset``: None where it was not read."""
     if ufw is None or question.interface == "lo":
         return ()
     if isinstance(ufw, Unread):
-        return (Remark(owner=UFW, kind=Kind.NOT_SEEN, sentence=f"ufw's rules could not be seen: {ufw.reason}."),)
+        return tuple(not_seen(UFW, what) for what in unseen(ufw))
     versions = (4, 6) if question.version is None else (question.version,)
     found = [remark(case_of(ufw, ruleset, version, question)) for version in versions]
     kinds: set[Kind] = set()
@@ -70,6 +81,8 @@ def remarks(ufw: Ufw | Unread | None, ruleset: Ruleset | None, question: Questio
 
 def remark(case: Case) -> Remark:
     kind, sentence, fix = _told(case)
+    if kind is Kind.NOT_SEEN:
+        return not_seen(UFW, f"ufw's rules for IPv{case.version} ({_reason(case)})")
     return Remark(owner=UFW, kind=kind, sentence=sentence, evidence=_evidence(case), fix=fix)
 
 
@@ -84,7 +97,7 @@ def _told(case: Case) -> Told:
     if case.is_loaded is False:
         return _not_loaded_at_all(case)
     if case.now is None:
-        return Kind.NOT_SEEN, f"ufw's rules could not be seen: {_reason(case)}.", ()
+        return Kind.NOT_SEEN, "", ()
     if case.written is not None and case.loaded is not None:
         lets_in, is_kept = case.loaded.answer is Answer.ALLOWS, case.written.answer is Answer.ALLOWS
         if lets_in is not is_kept:
@@ -152,7 +165,7 @@ def undoing(case: Case, standing: Standing) -> tuple[str, ...]:
     """
     rule = case.rule(standing.by)
     overruling = commands.overruling(case.question)
-    if rule is None:
+    if rule is None or case.question.only_source:
         return (overruling,)
     deleting = commands.deleting(rule)
     if not _would_let_in(case, rule):
@@ -160,7 +173,7 @@ def undoing(case: Case, standing: Standing) -> tuple[str, ...]:
     if commands.is_told_alike(rule, case.question):
         return (deleting,)
     port = case.question.port
-    return (deleting, overruling) if rule.ports == ((port, port),) else (overruling, deleting)
+    return either((deleting, overruling) if rule.ports == ((port, port),) else (overruling, deleting))
 
 
 def _would_let_in(case: Case, without: UfwRule) -> bool:
