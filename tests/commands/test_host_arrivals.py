@@ -14,7 +14,7 @@ from pathprobe.core.arrivals.facts import Dropped, Seen
 from pathprobe.engine.arrival_capture import ArrivalCapture
 from pathprobe.engine.sightings import open_sightings
 from pathprobe.net.doorstep import Passing
-from pathprobe.output.arrivals import packet_comment
+from pathprobe.output.arrival_words import packet_comment
 from tests.core.arrivals.packets import SECOND, answer, comes, dropped, leaves, refusal, reset, syn
 from tests.output.test_arrivals import watched
 
@@ -45,7 +45,7 @@ def test_an_interrupted_watch_has_its_own_status() -> None:
 def test_the_document_is_of_the_layer_commands_schema() -> None:
     found = json.loads(json.dumps(document(watched(FIRST), None)))
     assert found["schema"] == "pathprobe-layers/1"
-    assert found["target"] == {"given": "8080/tcp", "address": None, "port": 8080, "protocol": "tcp"}
+    assert found["target"] == {"given": "8080/tcp", "address": None, "port": 8080, "protocol": "tcp", "from": None}
     assert (found["started"], found["duration_s"], found["capture"]) == ("1970-01-01T00:00:00.000Z", 10.0, None)
     assert found["conclusion"]["summary"] == found["arrivals"]["summary"]
     assert len(found["arrivals"]["attempts"]) == 1

@@ -9,7 +9,9 @@ import pytest
 
 from pathprobe.core.arrivals.book import Book
 from pathprobe.core.arrivals.facts import Dropped, Seen, Traced, Watched
-from pathprobe.output.arrivals import REASONS, conclusion, entry, packet_comment, render
+from pathprobe.output.arrival_words import REASONS, packet_comment
+from pathprobe.output.arrivals import conclusion, render
+from pathprobe.output.arrivals_json import entry
 from tests.core.arrivals.packets import (
     INNER,
     PORT,
@@ -101,7 +103,7 @@ def told(*facts: Seen | Dropped | Traced, protocol: str = "tcp", **more: str) ->
         (
             [dropped(answer(), function="nf_hook_slow")],
             [
-                "ANSWER DROPPED  its SYN-ACK or RST did not leave: NETFILTER_DROP in nf_hook_slow (a firewall rule)",
+                "ANSWER DROPPED  the reply (SYN-ACK or RST) was dropped on its way out: NETFILTER_DROP in nf_hook_slow (a firewall rule)",
             ],
         ),
         (
@@ -157,8 +159,8 @@ def told(*facts: Seen | Dropped | Traced, protocol: str = "tcp", **more: str) ->
             [
                 "UNANSWERED  it reached this host and drew no answer",
                 "3 tries in 3.0 s",
-                "the kernel did not drop it: the queue of the listening program is full (ss -tln: Recv-Q against"
-                " Send-Q), or a rule gave it to another program",
+                "the kernel did not drop it: the queue of the listening program was full (ss -tln: Recv-Q against"
+                " Send-Q), a rule gave it to another program, or this host has no route back: ip route get 10.9.1.9",
             ],
         ),
         (
@@ -206,8 +208,8 @@ def test_what_is_said_of_one_syn(facts: list[Seen | Dropped | Traced], lines: li
             [
                 "UNANSWERED  it reached this host and drew no answer",
                 "2 datagrams in 2.0 s",
-                "no drop of it was seen: the program that listens got it and is silent, or it was published under"
-                " another port and is lost behind that",
+                "no drop of it was seen: the program that listens got it and is silent, or it is a published port"
+                " and the datagram was lost inside",
             ],
         ),
     ],
@@ -224,7 +226,9 @@ def test_where_drops_cannot_be_read_that_is_said_and_nothing_is_concluded() -> N
 
 
 def test_that_nothing_arrived_is_an_answer() -> None:
-    assert render(watched()) == "no packet to tcp/8080 arrived in 10.0 s: it dies before this host (or nobody asked)"
+    assert render(watched()) == (
+        "no packet to tcp/8080 arrived in 10.0 s: either nobody sent one, or it was lost before this host"
+    )
 
 
 def test_one_sentence_counts_how_they_ended() -> None:
