@@ -56,7 +56,7 @@ def run(
         click.echo(json.dumps(document(watched, capture), indent=2, ensure_ascii=False))
     else:
         click.echo(arrivals.render(watched))
-        if capture and capture.packets:
+        if capture and (capture.packets or not capture.error):
             click.echo(f"{capture.packets} packets in {capture.path}, for pathprobe analyze CLIENT {capture.path}")
     if capture and capture.error:
         fail(f"cannot write {capture.path}: {capture.error.strerror}", status.CANNOT)

@@ -25,8 +25,8 @@ _PRIORITY = -350
 _RATE = "100/second burst 100 packets"
 #: Where nft -i finds no place for a history of what it was told.
 _NO_HOME = "/dev/null"
-#: Seconds in which nft has said whether it could, and in which it ends when it is told to.
-_PATIENCE, _TO_END = 5.0, 1.0
+#: Seconds in which nft has said whether it could, has taken a table to hold, and ends when it is told to.
+_PATIENCE, _TO_HOLD, _TO_END = 5.0, 5.0, 1.0
 
 
 class NoTrace(Exception):
@@ -148,7 +148,7 @@ def _hold(nft: str, name: str, text: str, stop: int | None) -> subprocess.Popen[
 def _says(holder: subprocess.Popen[bytes], line: str, stop: int | None) -> bool:
     """Whether it prints this line, before an error or its end. Raises NoAnswer at the end of our patience."""
     assert holder.stdout is not None
-    said, until = b"", time.monotonic() + _PATIENCE
+    said, until = b"", time.monotonic() + _TO_HOLD
     while True:
         program.wait({holder.stdout.fileno()}, "nft -i", until, stop)
         octets = os.read(holder.stdout.fileno(), 65536)

@@ -249,8 +249,8 @@ def _known(attempt: Attempt, watched: Watched, source: str) -> list[str]:
 
 def _full(queue: Queue, port: int) -> str:
     return (
-        f"the queue of the program that listens on {end(queue.address, port)} is full: {queue.waiting} connections "
-        f"wait to be accepted, and there is room for {queue.room} (ss -tln)"
+        f"the queue of the program that listens on {end(queue.address, port)} is full: {queue.waiting} waiting to be "
+        f"accepted, room for {queue.room} (ss -tln)"
     )
 
 

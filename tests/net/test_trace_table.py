@@ -65,6 +65,7 @@ def test_an_nft_that_does_not_answer_does_not_keep_one_from_stopping(
     stop = os.open(tmp_path / "stop", os.O_RDWR)
     fake_nft(monkeypatch, tmp_path, f'case " $* " in *" {word} "*) echo x > {tmp_path}/stop; exec sleep 1000;; esac')
     monkeypatch.setattr(trace_table, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(trace_table, "_TO_HOLD", 1000.0)
     with pytest.raises(NoTrace, match="interrupted before nft"):
         TraceTable(8080, "tcp", stop=stop)
     os.close(stop)
