@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +22,7 @@ from pathprobe.core.redaction.command import told_command
 from pathprobe.engine.arrival_capture import ArrivalCapture
 from pathprobe.engine.arrivals import Watching, watch
 from pathprobe.net.raw import require_privileges
-from pathprobe.output import arrivals
+from pathprobe.output import arrival_words, arrivals, arrivals_json
 
 _NO_PRIVILEGE = "watching what arrives needs CAP_NET_RAW: run it with sudo"
 
@@ -40,8 +39,8 @@ def run(
     """Watch, say what became of what arrived, and exit.
 
     ``protocol`` is tcp or udp. Status 0: every arrival was answered; 4: something here blocked one; 3: nothing
-    listens; 6: nothing arrived, or it could not be told; 1: no privilege, or the capture cannot be written; 130:
-    interrupted, with what was known until then.
+    listens; 6: nothing arrived, or it could not be told; 1: no privilege, or the capture cannot be written, or not
+    all of it; 130: interrupted, with what was known until then.
     """
     what = Watching(protocol=protocol, port=port, seconds=seconds, trace_rules=trace_rules)
     try:
@@ -51,13 +50,16 @@ def run(
             fail(f"cannot write {write}: {error.strerror}", status.CANNOT)
         if isinstance(error, PermissionError):
             fail(_NO_PRIVILEGE, status.CANNOT)
-        fail(f"cannot watch: {error.strerror}", status.CANNOT)
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"cannot watch: {where}{error.strerror}", status.CANNOT)
     if as_json:
         click.echo(json.dumps(document(watched, capture), indent=2, ensure_ascii=False))
     else:
         click.echo(arrivals.render(watched))
-        if capture:
+        if capture and (capture.packets or not capture.error):
             click.echo(f"{capture.packets} packets in {capture.path}, for pathprobe analyze CLIENT {capture.path}")
+    if capture and capture.error:
+        fail(f"cannot write {capture.path}: {capture.error.strerror}", status.CANNOT)
     sys.exit(status_of(watched))
 
 
@@ -74,21 +76,11 @@ def status_of(watched: Watched) -> int:
 
 
 def document(watched: Watched, capture: ArrivalCapture | None) -> dict[str, Any]:
-    """One JSON document of the layer commands' schema, with no layer in it: nothing but packets was looked at."""
-    started = datetime.fromtimestamp(watched.started_ns / 1e9, UTC).isoformat(timespec="milliseconds")
-    given = f"{watched.port}/{watched.protocol}"
-    return {
-        "schema": "pathprobe-layers/1",
-        "tool": {"name": "pathprobe", "version": __version__},
-        "started": started.replace("+00:00", "Z"),
-        "duration_s": round(watched.seconds, 3),
-        "target": {"given": given, "address": None, "port": watched.port, "protocol": watched.protocol},
-        "layers": [],
-        "conclusion": {"layer": None, "summary": arrivals.conclusion(watched), "next_steps": []},
-        "results": [],
-        "arrivals": arrivals.entry(watched),
-        "capture": {"path": str(capture.path), "packets": capture.packets} if capture else None,
-    }
+    """For programs: what was watched, and the file that it is in."""
+    if capture is None:
+        return arrivals_json.document(watched, None)
+    error = capture.error.strerror if capture.error else None
+    return arrivals_json.document(watched, {"path": str(capture.path), "packets": capture.packets, "error": error})
 
 
 def _watch(what: Watching, write: Path | None) -> tuple[Watched, ArrivalCapture | None]:
@@ -99,7 +91,7 @@ def _watch(what: Watching, write: Path | None) -> tuple[Watched, ArrivalCapture 
         with _stop_signals() as stop:
             watched = watch(what, ready=lambda: _say_ready(what), stop=stop, capture=capture)
         if capture:
-            lines = [*map(arrivals.in_short, watched.attempts), arrivals.conclusion(watched)]
+            lines = [*map(arrival_words.in_short, watched.attempts), arrivals.conclusion(watched)]
             capture.finish(watched.started_ns, watched.ended_ns, lines)
     finally:
         if capture:
@@ -109,7 +101,7 @@ def _watch(what: Watching, write: Path | None) -> tuple[Watched, ArrivalCapture 
 
 def _capture(path: Path) -> ArrivalCapture:
     return ArrivalCapture(
-        path, arrivals.packet_comment, application=f"pathprobe {__version__}", command=told_command(sys.argv[1:])
+        path, arrival_words.packet_comment, application=f"pathprobe {__version__}", command=told_command(sys.argv[1:])
     )
 
 

@@ -24,15 +24,20 @@ if TYPE_CHECKING:
     from pathprobe.layers.backup.sources import Source
     from pathprobe.layers.backup.state import State
 
-_only = click.option(
-    "--only", metavar="NAME,...", help="Only these: nftables, iptables, ip6tables, ipset, firewalld, ufw."
+#: layers.backup.sources.names(), which --help does without.
+NAMES = (
+    "nftables, iptables, iptables-nft, ip6tables, ip6tables-nft, iptables-legacy, ip6tables-legacy, ipset, firewalld, "
+    "ufw"
 )
+_only = click.option("--only", metavar="NAME,...", help=f"Only these: {NAMES}.")
+#: Whether it can be read is found out by reading it: that it cannot be is no fault of the command line.
+_FOLDER = click.Path(path_type=Path, readable=False)
 #: Of a chroot, and of the tests.
 _etc = click.option("--etc", type=click.Path(path_type=Path), default=Path("/etc"), hidden=True)
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("directory", type=_FOLDER, metavar="DIR")
 @_only
 @_etc
 def backup(directory: Path, only: str | None, etc: Path) -> None:
@@ -72,12 +77,12 @@ def backup(directory: Path, only: str | None, etc: Path) -> None:
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("directory", type=_FOLDER, metavar="DIR")
 @click.option("--yes", is_flag=True, help="Put it back; without this only the difference is shown.")
 @_only
 @click.option(
     "--aside",
-    type=click.Path(path_type=Path),
+    type=_FOLDER,
     metavar="DIR2",
     help="Where the present state is kept first; beside the backup by default.",
 )
@@ -112,7 +117,7 @@ def restore(directory: Path, yes: bool, only: str | None, aside: Path | None, et
     for sentence in notes.before_restoring(kept, sources, new, os.uname().nodename, os.environ):
         click.echo(f"note: {sentence}", err=True)
     found = differences(now, kept.state, sources)
-    _show(found)
+    _show(found, kept.path, etc)
     if not found:
         click.echo(f"nothing differs from the backup of {kept.origin.time}")
         return
@@ -145,7 +150,7 @@ def _put_back(machine: Machine, now: State, kept: Backup, sources: Sequence[Sour
     except restoring.Failed as error:
         _tell_failure(error, undo)
     if left:
-        _show(left)
+        _show(left, kept.path, machine.etc)
         names = ", ".join(difference.source.name for difference in left)
         fail(f"restored, but it is not as it was in {names}; to undo: {undo}", status.CANNOT)
     click.echo(f"restored as it was at {kept.origin.time}: {', '.join(source.name for source in sources)}")
@@ -194,9 +199,11 @@ def _read(directory: Path) -> Backup:
     sys.exit(status.USAGE)
 
 
-def _show(found: Sequence[Difference]) -> None:
+def _show(found: Sequence[Difference], folder: Path, etc: Path) -> None:
+    from pathprobe.layers.backup.compare import shown
+
     for difference in found:
-        click.echo("\n".join(difference.lines))
+        click.echo("\n".join(shown(difference, folder, etc)))
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ from pathprobe.core.arrivals.book import Book
 from pathprobe.core.arrivals.facts import Attempt, Dropped, Seen, Step, Traced, Watched
 from pathprobe.core.arrivals.traces import Traces, rule_texts, with_texts
 from pathprobe.core.packets import Malformed, Packet
+from pathprobe.engine import aftermath
 from pathprobe.engine.arrival_capture import ArrivalCapture
 from pathprobe.net.doorstep import Doorstep
 from pathprobe.net.drops import DroppedPacket, DropReader, DropsUnreadable
@@ -50,14 +51,18 @@ def watch(
 
     ``ready`` is called when nothing can be missed any more. It ends with its seconds, or when the descriptor ``stop``
     becomes readable (it is then not complete), or when what is known is ``enough``. Raises PermissionError without
-    CAP_NET_RAW, and OSError where the capture cannot be written.
+    CAP_NET_RAW. A capture that cannot be written on says so itself; watching goes on.
     """
     with ExitStack() as stack:
-        return _Sitting(what, stack, capture).sit(ready, stop, enough)
+        sitting = _Sitting(what, stack, capture, stop)
+        watched = sitting.sit(ready, stop, enough)
+    return replace(watched, table_left=sitting.table_left)
 
 
 class _Sitting:
-    def __init__(self, what: Watching, stack: ExitStack, capture: ArrivalCapture | None) -> None:
+    def __init__(self, what: Watching, stack: ExitStack, capture: ArrivalCapture | None, stop: int | None) -> None:
+        #: Why the table that traces could not be removed at the end.
+        self.table_left = ""
         self._what, self._capture = what, capture
         self._book = Book(what.protocol, what.port)
         self._namespace = os.stat(_NAMESPACE).st_ino
@@ -68,21 +73,27 @@ class _Sitting:
             stack.callback(self._drops.close)
         self._listener: TraceListener | None = None
         self._traces = Traces("")
-        self._rules_unread = self._trace(stack) if what.trace_rules else None
+        self._rules_unread = self._trace(stack, stop) if what.trace_rules else None
 
-    def _trace(self, stack: ExitStack) -> str:
+    def _trace(self, stack: ExitStack, stop: int | None) -> str:
         """Have the rules told of; why that is not possible, "" where it is."""
         try:
             listener = TraceListener()
             stack.callback(listener.close)
-            table = TraceTable(self._what.port, self._what.protocol)
-            stack.callback(table.close)
+            table = TraceTable(self._what.port, self._what.protocol, stop=stop)
+            stack.callback(self._remove, table)
         except NoTrace as error:
             return str(error)
         except OSError as error:
             return f"nftables cannot be listened to: {error.strerror}"
         self._listener, self._traces = listener, Traces(table.name)
         return ""
+
+    def _remove(self, table: TraceTable) -> None:
+        try:
+            table.close()
+        except NoTrace as error:
+            self.table_left = str(error)
 
     def sit(
         self,
@@ -148,22 +159,23 @@ class _Sitting:
 
     def _watched(self, started: int, complete: bool) -> Watched:
         ended = time.time_ns()
+        attempts = _told_by_text(self._book.attempts())
         return Watched(
             protocol=self._what.protocol,
             port=self._what.port,
             started_ns=started,
             ended_ns=ended,
-            attempts=_told_by_text(self._book.attempts()),
+            attempts=attempts,
             untold=self._book.untold,
             lost=self._doorstep.lost,
-            drops_unread=self._drops_unread or (_TOO_MANY_DROPS if self._drops and self._drops.lost else ""),
-            rules_unread=_TOO_MANY_STEPS if self._listener and self._listener.lost else self._rules_unread,
+            drops_unread=self._drops_unread,
+            drops_missing=self._drops is not None and self._drops.lost,
+            rules_unread=self._rules_unread,
+            steps_missing=self._listener is not None and self._listener.lost,
+            queues=aftermath.queues(self._what.protocol, self._what.port, attempts),
+            ways_back=aftermath.ways_back(attempts),
             complete=complete,
         )
-
-
-_TOO_MANY_DROPS = "there were so many drops that some found no room"
-_TOO_MANY_STEPS = "there were so many steps that some found no room"
 
 
 def _drop_reader(port: int) -> tuple[DropReader | None, str]:
@@ -195,7 +207,10 @@ def _told_by_text(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
     tables = {(step.family, step.table) for trace in traces for step in trace.steps if step.handle is not None}
     texts: dict[tuple[str, str, str, int], str] = {}
     for family, table in sorted(tables):
-        texts |= rule_texts(family, table, rules_of(family, table))
+        try:
+            texts |= rule_texts(family, table, rules_of(family, table))
+        except NoTrace:
+            break  # it would not answer for the next one either
 
     def told(trace: Traced | None) -> Traced | None:
         return with_texts(trace, texts) if trace else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from pathprobe.commands.host_backup import backup, restore, undisturbed
+from pathprobe.commands.host_backup import NAMES, backup, restore, undisturbed
+from pathprobe.layers.backup.sources import names
 from tests.commands.processes import drop_privileges, environment
 from tests.layers.backup.hosts import iptables, listing, nft, run, saved, without_rules
 
@@ -131,6 +133,75 @@ def test_what_is_not_in_a_backup_cannot_be_restored(host: Path) -> None:
     assert (result.exit_code, result.stderr) == (CANNOT, "pathprobe: nothing of what was asked for is in this backup\n")
 
 
+@pytest.mark.parametrize(
+    ("only", "holds"),
+    [("nftables", "nftables"), ("iptables,ufw,ipset", "iptables-nft, iptables-legacy and ipset")],
+)
+def test_what_a_backup_does_not_hold_is_told_in_one_note(host: Path, only: str, holds: str) -> None:
+    assert call("backup", host, "--only", only).exit_code == OK
+    notes = call("restore", host).stderr.splitlines()
+    assert notes == [f"note: this backup holds {holds} only; everything else stays as it is"]
+
+
+def test_what_was_not_installed_then_keeps_its_own_note(host: Path) -> None:
+    etc = host.parent / "etc"
+    (etc / "firewalld").rename(etc / "away")
+    (etc / "ufw").mkdir()
+    kept = CliRunner().invoke(GROUP, ["backup", str(host), "--only", "firewalld,ufw", "--etc", str(etc)])
+    assert kept.exit_code == OK
+    (etc / "away").rename(etc / "firewalld")
+    assert call("restore", host, "--only", "firewalld,ufw").stderr.splitlines() == [
+        f"note: firewalld is not in this backup (there is no {etc}/firewalld) and stays as it is"
+    ]
+
+
+def test_of_a_long_difference_the_beginning_is_shown_and_how_to_see_the_rest(host: Path) -> None:
+    kept = keep(host)
+    rules = "".join(f"tcp dport {port} accept\n" for port in range(1, 401))
+    nft(f"table inet many {{ chain c {{ {rules} }}; }}")
+    result = call("restore", kept)
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, len(lines)) == (DIFFERS, 202)
+    assert lines[0] == "--- nftables now"
+    last = re.fullmatch(r"\.\.\. and (\d+) more lines; nft list ruleset \| diff - (\S+) shows them", lines[200])
+    assert last is not None
+    assert (int(last[1]) > 200, last[2]) == (True, str(kept / "nftables.nft"))
+
+
+@pytest.mark.parametrize("owned", ["flags owner;", ""])
+def test_the_table_of_a_watcher_is_in_no_backup(host: Path, owned: str) -> None:
+    """Who watches arrivals takes it away again; one without an owner is listed like any other."""
+    table = f"table inet pathprobe_trace_77 {{ {owned} chain prerouting {{ }}; }}"
+    with subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdin is not None
+        assert watcher.stdout is not None
+        watcher.stdin.write(f"{table}\nlist tables inet\n")
+        watcher.stdin.flush()
+        while "table inet pathprobe_trace_77" not in (line := watcher.stdout.readline()) or "{" in line:
+            assert line
+        kept = keep(host)
+        assert not [path for path in kept.rglob("*") if path.is_file() and b"pathprobe_trace" in path.read_bytes()]
+        assert call("restore", kept, "--yes").exit_code == OK
+        assert "pathprobe_trace_77" in run("nft", "list", "tables")
+        watcher.stdin.close()
+
+
+@pytest.mark.parametrize(("command", "mode"), [("backup", 0o000), ("restore", 0o000), ("restore", 0o111)])
+def test_a_folder_that_may_not_be_read_is_told_in_a_line(host: Path, command: str, mode: int) -> None:
+    kept = keep(host)
+    for folder in (kept, host):
+        folder.chmod(mode)
+    done = as_nobody(command, str(kept), "--only", "ufw")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (CANNOT, "", 1)
+    assert done.stderr.endswith(": Permission denied\n")
+
+
+def test_the_names_in_the_help_are_those_that_there_are(host: Path) -> None:
+    assert ", ".join(names()) == NAMES
+    assert f"there is no 'foo': it is one of {NAMES}" in call("backup", host, "--only", "foo").stderr
+    assert call("backup", host, "--only", NAMES).exit_code == OK
+
+
 def test_which_of_several_backups_is_meant_is_not_guessed(host: Path) -> None:
     both = sorted([keep(host), keep(host)])
     change(host)
@@ -242,20 +313,22 @@ PROGRAM = (
 )
 
 
-@pytest.mark.parametrize("command", ["backup", "restore"])
-def test_without_privileges_one_line_says_so(host: Path, command: str) -> None:
-    import subprocess
-
-    if command == "restore":
-        keep(host)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, command, str(host)],
+def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
         preexec_fn=drop_privileges,
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_without_privileges_one_line_says_so(host: Path, command: str) -> None:
+    if command == "restore":
+        keep(host)
+    done = as_nobody(command, str(host))
     assert done.returncode == CANNOT
     assert done.stdout == ""
     assert done.stderr.splitlines() == [

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,6 +81,24 @@ def drops_unread() -> str:
     except DropsUnreadable as error:
         return str(error)
     return ""
+
+
+def assert_dropped(found: Watched, *reasons: str, elsewhere: bool = False, otherwise: Fate = Fate.UNANSWERED) -> None:
+    """The one attempt was thrown away for these reasons; where that is not seen, it is said why it is not."""
+    (one,) = found.attempts
+    if drops_unread():
+        assert one.fate is otherwise
+        assert found.drops_unread == drops_unread()
+        assert f"whether the kernel dropped it is not readable: {drops_unread()}" in render(found)
+    else:
+        assert one.fate is Fate.DROPPED
+        assert {(drop.reason, drop.elsewhere) for drop in one.drops} == {(reason, elsewhere) for reason in reasons}
+
+
+def test_where_the_kernel_can_tell_what_it_drops_these_tests_see_it() -> None:
+    """A laptop may forbid it, and then each test here holds us to say so; in CI that would be a hole in the tests."""
+    if os.environ.get("CI") and os.geteuid() == 0 and Path("/sys/kernel/btf/vmlinux").exists():
+        assert drops_unread() == ""
 
 
 def listen(port: int = PORT, *, family: int = 4, backlog: int = 8, kind: int = socket.SOCK_STREAM) -> socket.socket:
@@ -174,7 +193,6 @@ def test_a_listening_port_answers(family: int) -> None:
         "eth0",
     )
     assert one.after_ms is not None
-    assert len(one.tries) == 1
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -201,8 +219,10 @@ def test_udp_to_a_closed_port_is_refused_because_nothing_listens() -> None:
     assert one.refusal is not None
     assert (one.fate, one.refusal.name) == (Fate.REFUSED, "port unreachable")
     assert nothing_listens(one)
-    if not drops_unread():
-        assert [(drop.reason, drop.elsewhere) for drop in one.drops] == [("NO_SOCKET", False)]
+    assert found.drops_unread == drops_unread()
+    assert {(drop.reason, drop.elsewhere) for drop in one.drops} == (
+        set() if drops_unread() else {("NO_SOCKET", False)}
+    )
 
 
 def test_udp_that_is_answered_is_told_with_its_answer() -> None:
@@ -236,11 +256,40 @@ def test_a_full_queue_of_the_listener_is_no_drop_and_no_answer() -> None:
         select.select([], [first], [], LONGEST)
         found = watched(knock, Fate.UNANSWERED)
     (one,) = found.attempts
-    assert one.fate in (Fate.UNANSWERED, Fate.DROPPED)
     if one.fate is Fate.UNANSWERED:
-        assert (drops_unread() or "Recv-Q against Send-Q") in render(found)
-    else:
-        assert one.drops[0].reason == "TCP_LISTEN_OVERFLOW"
+        line = "the queue of the program that listens on 0.0.0.0:8080 is full: 1 waiting to be accepted, room for 0"
+        assert line in render(found)
+        assert drops_unread() in render(found)
+    else:  # a kernel that tells of it
+        assert_dropped(found, "TCP_LISTEN_OVERFLOW")
+
+
+@pytest.mark.parametrize(
+    ("route", "why"),
+    [
+        ("", "this host has no route to it"),
+        ("blackhole", "its route is of type blackhole"),
+        ("unreachable", "its route is of type unreachable"),
+        ("prohibit", "its route is of type prohibit"),
+    ],
+)
+def test_a_way_back_that_is_missing_is_named(route: str, why: str) -> None:
+    """No drop tells of it: the SYN-ACK is never made."""
+    for name in ("all", "eth0"):
+        with netns.inside("server"):
+            Path(f"/proc/sys/net/ipv4/conf/{name}/rp_filter").write_text("0")
+    if route:
+        netns.run_ip("server", 4, [f"route add {route} {STRANGER}"])
+    with netns.inside("client"):
+        Path("/proc/sys/net/ipv4/conf/eth0/arp_announce").write_text("2")
+    with netns.inside("server"):
+        listener = listen()
+    with listener:
+        found = watched(lambda: knock(source=STRANGER), Fate.UNANSWERED)
+    (one,) = found.attempts
+    assert (one.fate, one.source, found.ways_back) == (Fate.UNANSWERED, STRANGER, {STRANGER: why})
+    assert f"no answer can leave for {STRANGER}: {why} (ip route get {STRANGER})" in render(found)
+    assert drops_unread() in render(found)
 
 
 # ---- what its firewall does
@@ -262,14 +311,9 @@ def test_a_drop_in_input_is_told_with_the_kernels_reason(
     netns.run_nft("server", DROP)
     found = watched(lambda: ask(SERVER[family]), Fate.DROPPED, protocol=protocol)
     (one,) = found.attempts
-    if drops_unread():
-        assert one.fate is Fate.UNANSWERED
-        assert drops_unread() in render(found)
-        return
-    assert one.fate is Fate.DROPPED
-    assert [(drop.reason, drop.elsewhere) for drop in one.drops] == [("NETFILTER_DROP", False)]
-    assert one.drops[0].function in ("nft_do_chain", "nf_hook_slow")
-    assert one.by_rule
+    assert_dropped(found, "NETFILTER_DROP")
+    assert {drop.function for drop in one.drops} <= {"nft_do_chain", "nf_hook_slow"}
+    assert one.by_rule is not bool(drops_unread())
 
 
 def test_trace_rules_names_the_rule_that_dropped_it_and_the_jump_to_it() -> None:
@@ -285,7 +329,7 @@ def test_trace_rules_names_the_rule_that_dropped_it_and_the_jump_to_it() -> None
         "knocks",
         "drop",
     )
-    assert rule.text.startswith("ip saddr 10.7.0.0/24 counter packets 1 ")
+    assert rule.text.startswith("ip saddr 10.7.0.0/24 counter packets ")
     assert rule.text.endswith(' drop comment "case 3"')
     with netns.inside("server"):
         listed = subprocess.run(
@@ -359,8 +403,8 @@ def test_an_answer_that_is_dropped_on_its_way_out_is_told_as_such() -> None:
         found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].answer_trace))
     (one,) = found.attempts
     assert one.fate is Fate.ANSWER_DROPPED
-    if not drops_unread():
-        assert {drop.reason for drop in one.answer_drops} == {"NETFILTER_DROP"}
+    assert {drop.reason for drop in one.answer_drops} == (set() if drops_unread() else {"NETFILTER_DROP"})
+    assert found.drops_unread == drops_unread()
     assert "by ip t out handle " in render(found)
 
 
@@ -397,13 +441,9 @@ def test_the_reverse_path_filter_is_named() -> None:
         Path("/proc/sys/net/ipv4/conf/eth0/arp_announce").write_text("2")
     found = watched(lambda: knock(source=STRANGER), Fate.DROPPED)
     (one,) = found.attempts
-    if drops_unread():
-        assert one.fate is Fate.UNANSWERED
-        assert drops_unread() in render(found)
-        return
-    assert (one.fate, one.source, one.drops[0].reason) == (Fate.DROPPED, STRANGER, "IP_RPFILTER")
-    assert not one.by_rule
-    assert "rp_filter" in render(found)
+    assert_dropped(found, "IP_RPFILTER")
+    assert (one.source, one.by_rule) == (STRANGER, False)
+    assert (drops_unread() or "the reverse path filter (rp_filter)") in render(found)
 
 
 PUBLISHED = """
@@ -449,11 +489,8 @@ def test_a_drop_inside_the_container_is_told_as_one_elsewhere() -> None:
     found = watched(knock, Fate.DROPPED)
     (one,) = found.attempts
     assert one.handed_on is not None
-    if drops_unread():
-        assert one.fate is Fate.HANDED_ON
-        return
-    assert (one.fate, [drop.elsewhere for drop in one.drops]) == (Fate.DROPPED, [True])
-    assert "another network namespace" in render(found)
+    assert_dropped(found, "NETFILTER_DROP", elsewhere=True, otherwise=Fate.HANDED_ON)
+    assert (drops_unread() or "another network namespace") in render(found)
 
 
 def test_what_was_handed_on_and_is_never_answered_says_where_to_look() -> None:
@@ -472,7 +509,7 @@ def test_a_syn_that_is_sent_again_is_one_attempt() -> None:
     netns.run_nft("server", DROP)
     found = watched(knock, enough=lambda all_: bool(all_ and len(all_[0].tries) > 1))
     (one,) = found.attempts
-    assert len(one.tries) == 2
+    assert len(one.tries) >= 2
     assert one.tries[1] - one.tries[0] > 500_000_000
 
 
@@ -562,6 +599,92 @@ def missing_nft() -> str:
     raise trace_table.NoTrace("nft is not installed")
 
 
+@pytest.mark.parametrize(("word", "patience"), [("list", 0.05), ("-i", 5.0)])
+def test_an_nft_that_hangs_keeps_nobody_from_watching(
+    word: str, patience: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where only nft -i hangs, the table has no owner, and is removed by hand."""
+    hanging_nft(tmp_path, word)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        patch.setattr(trace_table, "_PATIENCE", patience)
+        patch.setattr(trace_table, "_TO_HOLD", 0.05)
+        found = watched(knock, Fate.RESET, trace_rules=True)
+    assert found.attempts[0].fate is Fate.RESET
+    if word == "list":
+        assert "the rules were not traced: nft does not answer" in render(found)
+    else:
+        assert found.rules_unread == ""
+    assert (found.table_left, tables()) == ("", "")
+
+
+def hanging_nft(folder: Path, word: str) -> None:
+    """An nft that never ends where it is asked this, and says in a pipe that it was."""
+    os.mkfifo(folder / "asked")
+    real = shutil.which("nft", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    hangs = f'case " $* " in *" {word} "*) echo > {folder}/asked & exec sleep 1000;; esac'
+    (folder / "nft").write_text(f'#!/bin/sh\n{hangs}\nexec {real} "$@"\n')
+    (folder / "nft").chmod(0o755)
+
+
+@pytest.mark.parametrize("word", ["list", "-i"])
+def test_an_nft_that_hangs_keeps_nobody_from_ending(word: str, tmp_path: Path) -> None:
+    hanging_nft(tmp_path, word)
+    with netns.inside("server"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND],
+            env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    (tmp_path / "asked").read_text()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=LONGEST)
+    assert process.returncode == 130
+    assert "the rules were not traced: interrupted before nft" in out
+    assert tables() == ""
+
+
+def test_a_disk_that_becomes_full_loses_the_file_and_not_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "server.pcapng"
+    limit = "import resource, signal; resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400));"
+    command = f"from pathlib import Path; from pathprobe.commands.host_arrivals import run; {limit}"
+    with netns.inside("server"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{command} run(8080, 'tcp', 600, write=Path({str(path)!r}))"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert process.stderr is not None
+    assert "watching" in process.stderr.readline()
+    with knock() as first, knock() as second:  # refused: the watcher's socket has the SYN and the RST by now
+        for one in (first, second):
+            select.select([], [one], [], LONGEST)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=LONGEST)
+    assert (process.returncode, error) == (1, f"pathprobe: cannot write {path}: File too large\n")
+    assert "2 attempts to tcp/8080" in out
+    with open_sightings(path) as sightings:
+        assert list(sightings) != []
+
+
+def test_two_watchers_leave_each_other_out() -> None:
+    netns.run_nft(
+        "server", "table ip t { chain i { type filter hook input priority 0; tcp dport 8080 counter accept; }; }"
+    )
+    other = start()
+    try:
+        found = watched(knock, trace_rules=True, enough=lambda all_: bool(all_ and all_[0].trace and all_[0].resets))
+    finally:
+        other.terminate()
+        out, _ = other.communicate(timeout=LONGEST)
+    for text in (render(found), out):
+        assert "last rule on its way: ip t i handle " in text
+        assert "pathprobe_trace" not in text
+
+
 def test_the_command_ends_with_its_seconds_and_writes_document_and_capture(tmp_path: Path) -> None:
     path = tmp_path / "server.pcapng"
     command = (
@@ -573,7 +696,7 @@ def test_the_command_ends_with_its_seconds_and_writes_document_and_capture(tmp_p
     assert done.returncode == 6
     assert done.stderr == "pathprobe: watching udp/8080 for 0.01 s, Ctrl-C ends it\n"
     found = json.loads(done.stdout)
-    assert found["capture"] == {"path": str(path), "packets": 0}
+    assert found["capture"] == {"path": str(path), "packets": 0, "error": None}
     assert (found["arrivals"]["complete"], found["arrivals"]["drops_unread"]) == (True, drops_unread() or None)
     with open_sightings(path) as sightings:
         assert list(sightings) == []

@@ -20,7 +20,7 @@ from pathprobe.engine.two_ended import analyze
 from pathprobe.lab import catalogue
 from pathprobe.lab.ask import question
 from pathprobe.lab.network import Lab
-from pathprobe.output import arrivals
+from pathprobe.output import arrival_words, arrivals
 from tests.engine.runs import recorder
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("lab_host")]
@@ -39,7 +39,9 @@ class Watcher(threading.Thread):
         self._reader, self._writer = os.pipe()
 
     def run(self) -> None:
-        capture = ArrivalCapture(self._path, arrivals.packet_comment, application="pathprobe 0", command="pathprobe")
+        capture = ArrivalCapture(
+            self._path, arrival_words.packet_comment, application="pathprobe 0", command="pathprobe"
+        )
         with self._lab.inside(self._lab.scenario.serving):
             self.watched = watch(self._what, ready=self.is_ready.set, stop=self._reader, capture=capture)
         capture.finish(self.watched.started_ns, self.watched.ended_ns, [arrivals.conclusion(self.watched)])

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 
 from pathprobe.core.arrivals.book import Book
-from pathprobe.core.arrivals.facts import Dropped, Seen, Traced, Watched
-from pathprobe.output.arrivals import REASONS, conclusion, entry, packet_comment, render
+from pathprobe.core.arrivals.facts import Dropped, Queue, Seen, Traced, Watched
+from pathprobe.output.arrival_words import REASONS, packet_comment
+from pathprobe.output.arrivals import conclusion, next_steps, render, word
+from pathprobe.output.arrivals_json import entry
 from tests.core.arrivals.packets import (
+    ASKER,
     INNER,
     PORT,
     SECOND,
@@ -101,7 +106,8 @@ def told(*facts: Seen | Dropped | Traced, protocol: str = "tcp", **more: str) ->
         (
             [dropped(answer(), function="nf_hook_slow")],
             [
-                "ANSWER DROPPED  its SYN-ACK or RST did not leave: NETFILTER_DROP in nf_hook_slow (a firewall rule)",
+                "ANSWER DROPPED  the reply (SYN-ACK or RST) was dropped on its way out: NETFILTER_DROP in nf_hook_slow"
+                " (a firewall rule)",
             ],
         ),
         (
@@ -157,8 +163,8 @@ def told(*facts: Seen | Dropped | Traced, protocol: str = "tcp", **more: str) ->
             [
                 "UNANSWERED  it reached this host and drew no answer",
                 "3 tries in 3.0 s",
-                "the kernel did not drop it: the queue of the listening program is full (ss -tln: Recv-Q against"
-                " Send-Q), or a rule gave it to another program",
+                "the kernel did not drop it: the queue of the listening program was full (ss -tln: Recv-Q against"
+                " Send-Q), a rule gave it to another program, or this host has no route back: ip route get 10.9.1.9",
             ],
         ),
         (
@@ -206,8 +212,8 @@ def test_what_is_said_of_one_syn(facts: list[Seen | Dropped | Traced], lines: li
             [
                 "UNANSWERED  it reached this host and drew no answer",
                 "2 datagrams in 2.0 s",
-                "no drop of it was seen: the program that listens got it and is silent, or it was published under"
-                " another port and is lost behind that",
+                "no drop of it was seen: the program that listens got it and is silent, or it is a published port"
+                " and the datagram was lost inside",
             ],
         ),
     ],
@@ -223,8 +229,183 @@ def test_where_drops_cannot_be_read_that_is_said_and_nothing_is_concluded() -> N
     )
 
 
+def test_drops_of_which_some_are_missing_are_not_called_unreadable() -> None:
+    found = replace(watched(ARRIVES), drops_missing=True)
+    assert render(found).splitlines()[1:] == [
+        "              whether the kernel dropped it is not known: some of the kernel's drops are missing here: there"
+        " were too many",
+        "",
+        "1 attempt to tcp/8080 in 10.0 s: 1 left without an answer",
+        "some of the kernel's drops are missing here: there were too many",
+    ]
+    assert entry(found)["drops_missing"]
+    assert entry(found)["drops_unread"] is None
+
+
+def test_steps_of_which_some_are_missing_are_not_called_untraced() -> None:
+    found = replace(watched(ARRIVES, dropped(syn()), rules_unread=""), steps_missing=True)
+    assert render(found).splitlines()[-1] == "some of the rules' steps are missing here: there were too many"
+    assert (entry(found)["rules_traced"], entry(found)["steps_missing"]) == (True, True)
+
+
+def test_a_table_that_stayed_is_told() -> None:
+    assert render(replace(watched(), table_left="to remove it: nft delete table inet x")).endswith(
+        "\nto remove it: nft delete table inet x"
+    )
+
+
+# ---- what the machine itself says of an attempt that was not answered
+
+FULL, ROOM = Queue(address="0.0.0.0", waiting=9, room=8), Queue(address="::", waiting=8, room=8)
+NO_ROUTE = "no answer can leave for 10.9.1.9: this host has no route to it (ip route get 10.9.1.9)"
+FULL_LINE = (
+    "the queue of the program that listens on 0.0.0.0:8080 is full: 9 waiting to be accepted, room for 8 (ss -tln)"
+)
+WAS_FULL = "the kernel did not drop it: the queue of the listening program was full (ss -tln: Recv-Q against Send-Q)"
+
+
+@pytest.mark.parametrize(
+    ("queues", "ways_back", "lines"),
+    [
+        ([FULL], {ASKER: ""}, [FULL_LINE]),
+        ([replace(FULL, address="127.0.0.1")], {ASKER: ""}, [f"{WAS_FULL}, or a rule gave it to another program"]),
+        ([ROOM], {ASKER: "this host has no route to it"}, [NO_ROUTE]),
+        ([FULL], {ASKER: "this host has no route to it"}, [NO_ROUTE, FULL_LINE]),
+        ([ROOM], {ASKER: ""}, [f"{WAS_FULL}, or a rule gave it to another program"]),
+        (
+            [],
+            {},
+            [
+                f"{WAS_FULL}, a rule gave it to another program, or this host has no route back: ip route get 10.9.1.9",
+            ],
+        ),
+    ],
+)
+def test_what_is_known_of_the_queue_and_the_way_back_is_named_before_what_may_be(
+    queues: list[Queue], ways_back: dict[str, str], lines: list[str]
+) -> None:
+    found = replace(watched(ARRIVES), queues=tuple(queues), ways_back=ways_back)
+    assert [line.strip() for line in render(found).partition("\n\n")[0].splitlines()[1:]] == lines
+    assert list(next_steps(found)) == lines
+    assert entry(found)["attempts"][0]["hints"] == lines
+
+
+def test_what_is_known_stands_beside_that_drops_are_not_readable() -> None:
+    found = replace(watched(ARRIVES, drops_unread=UNREADABLE), ways_back={ASKER: "this host has no route to it"})
+    assert entry(found)["attempts"][0]["hints"] == [
+        NO_ROUTE,
+        f"whether the kernel dropped it is not readable: {UNREADABLE}",
+    ]
+
+
+# ---- many of one kind
+
+
+def flood(count: int, **more: str) -> list[Seen | Dropped]:
+    """Datagrams from so many ports, thrown away for want of a listener; the first was refused."""
+    packets = [datagram(source_port=1000 + number, **more) for number in range(count)]
+    arrivals = [comes(one, number / 1000) for number, one in enumerate(packets)]
+    return [*arrivals, leaves(refusal(packets[0], 3)), *(dropped(one, "NO_SOCKET", "udp_rcv") for one in packets)]
+
+
+def lines_of(facts: Iterable[Seen | Dropped | Traced], protocol: str = "udp") -> list[str]:
+    return render(watched(*facts, protocol=protocol), zone=UTC).splitlines()
+
+
+def test_a_flood_from_one_address_is_told_in_a_few_lines() -> None:
+    assert lines_of(flood(995)) == [
+        "00:00:00.000  10.9.1.9:1000 -> 10.0.0.5:8080 on eth0  REFUSED  ICMP port unreachable left after 1.0 ms:"
+        " nothing listens there",
+        "",
+        "00:00:00.001  10.9.1.9, 994 ports -> 10.0.0.5:8080 on eth0  NOTHING LISTENS  NO_SOCKET in udp_rcv (nothing"
+        " listens there), and no ICMP error left (their rate is limited, or a rule keeps them back)",
+        "              first at 00:00:00.001, last at 00:00:00.994",
+        "",
+        "995 attempts to udp/8080 in 10.0 s: 1 refused by ICMP, 994 found nothing that listens",
+    ]
+
+
+@pytest.mark.parametrize(("count", "blocks"), [(5, 5), (6, 1)])
+def test_a_few_of_a_kind_are_told_each(count: int, blocks: int) -> None:
+    text = "\n".join(lines_of([comes(syn(number, source_port=number)) for number in range(count)], "tcp"))
+    assert text.count("UNANSWERED") == blocks
+
+
+def test_different_fates_from_one_address_are_told_apart() -> None:
+    ports = range(1, 21)
+    facts = [comes(syn(number, source_port=number), number) for number in ports]
+    drops = [dropped(syn(number, source_port=number)) for number in ports if number % 2]
+    answers = [
+        leaves(answer(number, source_port=number), number + 0.002 * number) for number in ports if not number % 2
+    ]
+    heads = [line for line in lines_of([*facts, *drops, *answers], "tcp") if "->" in line]
+    assert heads == [
+        "00:00:01.000  10.9.1.9, 10 ports -> 10.0.0.5:8080 on eth0  DROPPED  NETFILTER_DROP in nft_do_chain (a firewall"
+        " rule)",
+        "00:00:02.000  10.9.1.9, 10 ports -> 10.0.0.5:8080 on eth0  ANSWERED  SYN-ACK left",
+    ]
+    assert "              first at 00:00:02.000, last at 00:00:20.000; after 4.00 to 40.00 ms" in lines_of(
+        [*facts, *drops, *answers], "tcp"
+    )
+
+
+def test_a_port_that_is_used_again_is_counted_in_attempts_and_packets() -> None:
+    facts = [comes(syn(number), number + more) for number in range(6) for more in (0, 0.5)]
+    head, when, *_ = lines_of(facts, "tcp")
+    assert "10.9.1.9, 6 attempts -> " in head
+    assert when.endswith(", 12 packets in all")
+
+
+@pytest.mark.parametrize(("addresses", "lines"), [(20, 20), (21, 1)])
+def test_a_flood_with_forged_sources_is_told_in_a_few_lines_too(addresses: int, lines: int) -> None:
+    told = lines_of([comes(syn(number, source=f"10.9.2.{number}")) for number in range(addresses)], "tcp")
+    assert sum("->" in line for line in told) == lines
+    if lines == 1:
+        assert told[0].startswith("00:00:00.000  21 addresses, 21 ports -> 10.0.0.5:8080")
+        assert told[2].endswith("ip route get SOURCE")
+
+
+def test_programs_get_each_attempt_by_itself() -> None:
+    assert len(entry(watched(*flood(50), protocol="udp"))["attempts"]) == 50
+
+
+# ---- all of them
+
+
+@pytest.mark.parametrize(
+    ("facts", "heading", "steps"),
+    [
+        (
+            [],
+            "NOTHING ARRIVED",
+            [
+                "Ask from the client meanwhile: pathprobe tcp ADDRESS:8080 there says where on the way it is lost.",
+            ],
+        ),
+        ([ARRIVES, leaves(answer())], "ANSWERED", []),
+        ([ARRIVES, leaves(reset())], "NOT SERVED", ["pathprobe host 8080/tcp says who listens, and where."]),
+        (
+            [ARRIVES, dropped(syn())],
+            "BLOCKED",
+            ["pathprobe host 8080/tcp --watch-arrivals 10 --trace-rules names the rule."],
+        ),
+        ([ARRIVES, dropped(syn(), "IP_RPFILTER")], "BLOCKED", []),
+        (
+            [ARRIVES, leaves(syn(port=80, to=INNER), interface="docker0")],
+            "UNKNOWN",
+            ["the kernel of this machine did not drop it: look at where it was handed on to"],
+        ),
+    ],
+)
+def test_what_to_do_next(facts: list[Seen | Dropped], heading: str, steps: list[str]) -> None:
+    found = watched(*facts)
+    assert (word(found), list(next_steps(found))) == (heading, steps)
+
+
 def test_that_nothing_arrived_is_an_answer() -> None:
-    assert render(watched()) == "no packet to tcp/8080 arrived in 10.0 s: it dies before this host (or nobody asked)"
+    assert render(watched()) == (
+        "no packet to tcp/8080 arrived in 10.0 s: either nobody sent one, or it was lost before this host"
+    )
 
 
 def test_one_sentence_counts_how_they_ended() -> None:

@@ -5,7 +5,8 @@ Times are nanoseconds since 1970.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pathprobe.core.packets import Packet
@@ -156,13 +157,34 @@ def deciding_step(trace: Traced) -> Step | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Of a listening socket: connections that the program has not accepted, and for how many there is room."""
+
+    address: str
+    waiting: int
+    room: int
+
+    @property
+    def is_full(self) -> bool:
+        """As the kernel sees it (sk_acceptq_is_full): it takes one more than there is room for."""
+        return self.waiting > self.room
+
+    def serves(self, address: str) -> bool:
+        return self.address in (address, "0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """All that was learnt in one sitting.
 
     ``started_ns``, ``ended_ns``: while it listened. ``untold``: arrivals beyond those that are told one by one.
     ``lost``: packets that the watcher itself could not take. ``drops_unread``: why the kernel's drops could not be
     seen, "" where they could. ``rules_unread``: the same for the rules, None where nobody asked for them.
-    ``complete``: it was not interrupted.
+    ``drops_missing``, ``steps_missing``: they were read, but for some that found no room. ``table_left``: why a table
+    of ours is still there. ``complete``: it was not interrupted.
+
+    Looked at where something was not answered: ``queues`` of who listens; ``ways_back``: source -> why this host would
+    not send there, "" where it would.
     """
 
     protocol: str
@@ -173,7 +195,12 @@ class Watched:
     untold: int = 0
     lost: int = 0
     drops_unread: str = ""
+    drops_missing: bool = False
     rules_unread: str | None = None
+    steps_missing: bool = False
+    table_left: str = ""
+    queues: tuple[Queue, ...] = ()
+    ways_back: Mapping[str, str] = field(default_factory=dict)
     complete: bool = True
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pathprobe.core.arrivals.facts import Attempt, Fate, Watched
+from pathprobe.core.arrivals.facts import Attempt, Fate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,3 @@ def is_blocked(attempt: Attempt) -> bool:
     """Something on this machine kept it from its answer."""
     ends = (Fate.RESET, Fate.REFUSED, Fate.DROPPED, Fate.ANSWER_DROPPED)
     return attempt.fate in ends and not nothing_listens(attempt)
-
-
-def summary_of(watched: Watched) -> dict[Fate, int]:
-    """How many attempts ended in which way; fates that none had are left out."""
-    counts = {fate: sum(one.fate is fate for one in watched.attempts) for fate in Fate}
-    return {fate: count for fate, count in counts.items() if count}

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathprobe.core.arrivals.facts import Step, Traced
 from pathprobe.core.packets import Packet
 
+#: How the tables begin by which watchers make packets be traced, each with its process's number behind it.
+TABLE_PREFIX = "pathprobe_trace_"
+
 #: Packets whose steps are put together at a time, and steps of one of them.
 _MOST_PACKETS, _MOST_STEPS = 4096, 256
 #: What decides nothing: the packet goes on to the next rule, or comes to the end of a chain that was jumped to.
@@ -35,8 +38,8 @@ class Traces:
 
         ``packet``: its headers as they are at this step, None where the step does not have them.
         """
-        if step.table == self._own_table:
-            if packet is not None:
+        if is_of_a_watcher(step.table):
+            if packet is not None and step.table == self._own_table:
                 while len(self._ways) >= _MOST_PACKETS:
                     del self._ways[next(iter(self._ways))]
                 self._ways[number] = _Way(packet)
@@ -46,6 +49,11 @@ class Traces:
             return None
         way.steps.append(step)
         return Traced(packet=way.packet, steps=tuple(way.steps))
+
+
+def is_of_a_watcher(table: str) -> bool:
+    """It is no rule of this machine, but of a watcher, who may be another than we."""
+    return table.startswith(TABLE_PREFIX)
 
 
 def with_texts(traced: Traced, texts: dict[tuple[str, str, str, int], str]) -> Traced:

@@ -6,8 +6,10 @@ Each source is made comparable by those who know it, so that counters, dates and
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pathprobe.layers.backup import ipset_save, iptables_save, nft_listing, tree
 from pathprobe.layers.backup.sources import ALL, Kind, Source
@@ -35,6 +37,33 @@ def differences(now: State, wanted: State, sources: Sequence[Source] = ALL) -> t
             )
             found.append(Difference(source=source, lines=tuple(lines)))
     return tuple(found)
+
+
+#: Lines of one source's difference that are shown: ten thousand hide what matters.
+MOST_LINES = 200
+
+
+def shown(difference: Difference, folder: Path, etc: Path) -> list[str]:
+    """Its lines, of many only the first, and how the rest is seen; ``folder``: where the backup lies."""
+    left = len(difference.lines) - MOST_LINES
+    if left <= 0:
+        return list(difference.lines)
+    command = _command(difference.source, folder, etc)
+    last = f"... and {left:,} more line{'' if left == 1 else 's'}; {command} shows them"
+    return [*difference.lines[:MOST_LINES], last]
+
+
+def _command(source: Source, folder: Path, etc: Path) -> str:
+    """Shows at least these differences: the tools print what does not count too."""
+    kept = shlex.quote(str(folder / (source.file or source.paths[0])))
+    match source.kind:
+        case Kind.FILES:
+            return f"diff -r {shlex.quote(str(etc / source.paths[0]))} {kept}"
+        case Kind.NFT:
+            return f"nft list ruleset | diff - {kept}"
+        case Kind.IPSET:
+            return f"ipset save | diff - {kept}"
+    return f"{source.name}-save | diff - {kept}"
 
 
 def is_kept(state: State, source: Source) -> bool:

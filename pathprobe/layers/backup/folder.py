@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from pathprobe.layers.backup import manifest, tree
 from pathprobe.layers.backup.manifest import Damaged, Manifest
@@ -110,12 +111,17 @@ def read(folder: Path) -> Backup:
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """What lies in it, read once: what was checked is what is used. Folders that keep nothing are passed over."""
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=_raise):
         for name in sorted(names + [one for one in folders if Path(place, one).is_symlink()]):
             path = Path(place, name)
             if not stat.S_ISREG(path.lstat().st_mode):
                 raise Damaged(f"{path.relative_to(folder)}: it is not a plain file")
             yield str(path.relative_to(folder)), path.read_bytes()
+
+
+def _raise(error: OSError) -> NoReturn:
+    """What cannot be looked into is not the same as what is empty."""
+    raise error
 
 
 def _compare(folder: Path, told: Manifest, files: dict[str, bytes]) -> None:

@@ -7,7 +7,7 @@ and set elements that come and go by themselves (those that expire, those of a d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -53,6 +53,18 @@ def tables(listing: str) -> tuple[ListedTable, ...]:
             found.append(ListedTable(family=family, name=name, text="".join(f"{one}\n" for one in open_lines)))
             open_lines = []
     return tuple(found)
+
+
+def without(listing: str, is_left_out: Callable[[str], bool]) -> str:
+    """The listing but for the tables of these names."""
+    lines: list[str] = []
+    is_inside = False
+    for line in _logical_lines(listing):
+        is_inside = is_inside or (_opens_a_table(line) and is_left_out(line.split()[2]))
+        if not is_inside:
+            lines.append(line)
+        is_inside = is_inside and not line.startswith("}")
+    return "\n".join(lines) + ("\n" if listing.endswith("\n") and lines and lines[-1] else "")
 
 
 def _opens_a_table(line: str) -> bool:

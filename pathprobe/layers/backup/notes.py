@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pathprobe.layers.backup import ipset_save, iptables_save, nft_listing
+from pathprobe.layers.backup.compare import is_kept
 from pathprobe.layers.backup.folder import Backup
-from pathprobe.layers.backup.sources import FIREWALLD, IPTABLES, Kind, Source
+from pathprobe.layers.backup.sources import ALL, FIREWALLD, IPTABLES, Kind, Source
 from pathprobe.layers.backup.state import EntryKind, State
 from pathprobe.layers.system import Said, System
 
@@ -33,12 +34,15 @@ def _count(number: int, what: str) -> str:
 def before_restoring(
     backup: Backup, sources: Sequence[Source], new: Sequence[Source], hostname: str, environment: Mapping[str, str]
 ) -> Iterator[str]:
-    """Sentences that belong before the decision. ``new``: what is not in the backup and is there now."""
+    """Sentences that belong before the decision. ``new``: what is asked for, there, and not in the backup."""
     if backup.origin.hostname != hostname:
         yield f"this backup is of {backup.origin.hostname}, and this machine is {hostname}"
     for source in new:
-        why = backup.state.absent.get(source.name, "it was not asked for")
-        yield f"{source.name} is not in this backup ({why}) and stays as it is"
+        if source.name in backup.state.absent:
+            yield f"{source.name} is not in this backup ({backup.state.absent[source.name]}) and stays as it is"
+    if any(source.name not in backup.state.absent for source in new):
+        kept = [source.name for source in ALL if is_kept(backup.state, source)]
+        yield f"this backup holds {_joined(kept)} only; everything else stays as it is"
     if any(_DOCKER in backup.state.rules.get(source.name, "") for source in IPTABLES if source in sources):
         yield (
             "the backup has the rules that Docker had made for its containers; if these have changed since, "
@@ -50,6 +54,11 @@ def before_restoring(
             f"you are here by SSH from {client}: if the backup's rules do not let that in, this session ends, and only "
             "the console can undo it"
         )
+
+
+def _joined(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def runtime_only(system: System) -> str | None:

@@ -80,13 +80,17 @@ class UnknownSource(ValueError):
     """The text names it and says what there is."""
 
 
-def chosen(names: Iterable[str]) -> tuple[Source, ...]:
+def names() -> tuple[str, ...]:
+    """What can be named: sources and groups, a group before its own."""
+    return tuple(dict.fromkeys(word for source in ALL for word in (source.group, source.name) if word))
+
+
+def chosen(wanted: Iterable[str]) -> tuple[Source, ...]:
     """The sources of these names or groups, all where none is named. Raises UnknownSource."""
-    wanted = list(names)
-    known = {word for source in ALL for word in (source.name, source.group) if word}
+    wanted, known = list(wanted), names()
     for name in wanted:
         if name not in known:
-            raise UnknownSource(f"there is no {name!r}: it is one of {', '.join(sorted(known))}")
+            raise UnknownSource(f"there is no {name!r}: it is one of {', '.join(known)}")
     return tuple(source for source in ALL if not wanted or source.name in wanted or source.group in wanted)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pathprobe.core.arrivals.traces import is_of_a_watcher
 from pathprobe.layers.backup import iptables_save, nft_listing, ownership, tree
 from pathprobe.layers.backup.nft_listing import ListedTable
 from pathprobe.layers.backup.ownership import Owner
@@ -93,10 +94,10 @@ def _ask_nft(system: System) -> _Nft:
     listed = system.run("nft", "list", "ruleset")
     if isinstance(listed, Unread) and listed.is_missing:
         return _Nft(absent=listed.reason)
-    text = _said(NFTABLES.name, listed)
+    text = nft_listing.without(_said(NFTABLES.name, listed), is_of_a_watcher)
     facts = _said(NFTABLES.name, system.run("nft", "-j", "list", "ruleset"))
     try:
-        owners = ownership.owners(facts)
+        owners = {key: one for key, one in ownership.owners(facts).items() if not is_of_a_watcher(key[1])}
     except ownership.NotAListing as error:
         raise CannotKeep(f"cannot read nftables: nft -j list ruleset printed no listing ({error})") from None
     tables = nft_listing.tables(text)

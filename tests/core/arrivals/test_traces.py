@@ -53,6 +53,17 @@ def test_a_rule_that_decides_nothing_is_no_step() -> None:
     assert traces((1, step("input", "continue", 4)), (1, step("knocks", "continue"))) == {}
 
 
+def test_what_another_watcher_does_is_no_rule_of_this_machine() -> None:
+    theirs = replace(OURS, table="pathprobe_trace_3466", handle=None, verdict="accept")
+    assert traces((1, theirs), (2, replace(theirs, handle=3, verdict="continue"))) == {}
+
+
+def test_another_watchers_mark_before_ours_does_not_begin_a_way() -> None:
+    kept = Traces("pathprobe_trace_9")
+    kept.add(1, syn(), replace(OURS, table="pathprobe_trace_3466"))
+    assert kept.add(1, None, step("input", "drop", 7)) is None
+
+
 def test_a_packet_that_was_not_seen_at_its_beginning_is_left_alone() -> None:
     assert traces((3, step("input", "drop", 7))) == {}
 

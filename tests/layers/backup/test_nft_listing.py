@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pathprobe.layers.backup.nft_listing import comparable, replacing, tables
+from pathprobe.layers.backup.nft_listing import comparable, replacing, tables, without
 
 LISTING = """\
 # Warning: table ip filter is managed by iptables-nft, do not touch!
@@ -45,6 +45,20 @@ table ip6 off {
 
 def test_tables_are_found_whatever_stands_in_quotes() -> None:
     assert [table.key for table in tables(LISTING)] == [("inet", "mine"), ("inet", "firewalld"), ("ip6", "off")]
+
+
+@pytest.mark.parametrize("name", ["mine", "firewalld", "off"])
+def test_a_table_can_be_left_out(name: str) -> None:
+    rest = without(LISTING, lambda one: one == name)
+    assert "".join(table.text for table in tables(rest)) == "".join(
+        table.text for table in tables(LISTING) if table.name != name
+    )
+    assert rest.startswith("# Warning: table ip filter is managed")
+    assert rest.endswith("}\n")
+
+
+def test_where_no_table_is_left_out_the_listing_is_as_it_was() -> None:
+    assert without(LISTING, lambda _: False) == LISTING
 
 
 def test_the_text_of_the_tables_is_that_of_the_listing() -> None:

@@ -164,7 +164,7 @@ def test_a_group_is_both_flavours() -> None:
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(UnknownSource, match=r"there is no 'pf': it is one of firewalld, ip6tables, .* ufw"):
+    with pytest.raises(UnknownSource, match=r"there is no 'pf': it is one of nftables, iptables, .* ufw"):
         chosen(["pf"])
 
 
