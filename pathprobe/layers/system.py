@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 #: Seconds after which a command that only lists things is given up.
 _PATIENCE = 30.0
@@ -61,6 +61,32 @@ class System(Protocol):
     def link(self, path: str) -> str | Unread:
         """Where a symbolic link points to, as /proc has them for namespaces and open files; never raises."""
         ...
+
+
+@runtime_checkable
+class Distant(Protocol):
+    """A System to which each question is a journey, so that many of them had better go together."""
+
+    def read_each(self, paths: Iterable[str]) -> Sequence[str | Unread]: ...
+
+    def names_each(self, paths: Iterable[str]) -> Sequence[Sequence[str] | Unread]: ...
+
+    def link_each(self, paths: Iterable[str]) -> Sequence[str | Unread]: ...
+
+
+def read_each(system: System, paths: Iterable[str]) -> Sequence[str | Unread]:
+    """``read`` of each path, in order."""
+    return system.read_each(paths) if isinstance(system, Distant) else [system.read(path) for path in paths]
+
+
+def names_each(system: System, paths: Iterable[str]) -> Sequence[Sequence[str] | Unread]:
+    """``names`` of each path, in order."""
+    return system.names_each(paths) if isinstance(system, Distant) else [system.names(path) for path in paths]
+
+
+def link_each(system: System, paths: Iterable[str]) -> Sequence[str | Unread]:
+    """``link`` of each path, in order."""
+    return system.link_each(paths) if isinstance(system, Distant) else [system.link(path) for path in paths]
 
 
 class ThisMachine:

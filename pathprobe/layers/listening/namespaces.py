@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from pathprobe.layers.listening import proc_net, ss
 from pathprobe.layers.listening.facts import Elsewhere, Socket
-from pathprobe.layers.system import Said, System, Unread
+from pathprobe.layers.system import Said, System, Unread, link_each
 
 MOUNTS = "/proc/self/mountinfo"
 
@@ -50,13 +50,12 @@ def members(system: System) -> tuple[Mapping[str, list[int]], int]:
     found: dict[str, list[int]] = {}
     hidden = 0
     entries = system.names("/proc")
-    for entry in () if isinstance(entries, Unread) else entries:
-        if entry.isdecimal():
-            namespace = system.link(f"/proc/{entry}/ns/net")
-            if isinstance(namespace, Unread):
-                hidden += not namespace.is_missing
-            else:
-                found.setdefault(namespace, []).append(int(entry))
+    pids = [] if isinstance(entries, Unread) else [entry for entry in entries if entry.isdecimal()]
+    for pid, namespace in zip(pids, link_each(system, [f"/proc/{pid}/ns/net" for pid in pids]), strict=True):
+        if isinstance(namespace, Unread):
+            hidden += not namespace.is_missing
+        else:
+            found.setdefault(namespace, []).append(int(pid))
     return found, hidden
 
 
