@@ -99,8 +99,8 @@ def collect(process: "subprocess.Popen[bytes]", patience: float, limit: int) -> 
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """With all that it started, where it has not ended by itself."""
-    if process.poll() is None:
+    """With all that it started, where that has not ended by itself; its number is its own until it is waited for."""
+    if process.returncode is None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except OSError:
@@ -137,7 +137,7 @@ def link(path: bytes) -> "list[object]":
 
 def answer(question: "list[str]") -> "list[object]":
     """Never raises."""
-    words = [word.encode("latin-1") for word in question[1:]]
+    words = [word.encode("latin-1", "replace") for word in question[1:]]
     verb = {"run": run, "read": read, "names": names, "link": link}.get(question[0])
     if verb is None:
         return unread("{}: not understood".format(question[0]))

@@ -64,10 +64,6 @@ _SAID = (
     ),
     ("Could not resolve hostname", "{line}: check the name"),
     ("Bad configuration option", "ssh does not understand its options ({line})"),
-    (
-        "not responding",
-        "the connection to {host} broke ({line}): run this again",
-    ),
     ("Connection refused", "{line}: no sshd listens there, or another port is meant ([user@]host:port)"),
     ("Connection timed out", "{line}: is it the right address and port, and does a filter let ssh through?"),
     ("Operation timed out", "{line}: is it the right address and port, and does a filter let ssh through?"),
