@@ -18,7 +18,7 @@ class Destination:
         """An IPv6 address with a port is in brackets. Raises ValueError, which says what is wrong."""
         user, at, rest = text.rpartition("@")
         host, port = _split(rest)
-        if not host or host.startswith("-") or user.startswith("-") or (at and not user) or len(text.split()) != 1:
+        if not host or host.startswith("-") or user.startswith("-") or (at and not user) or text.split() != [text]:
             raise ValueError(f"{text!r} is no [user@]host[:port]")
         if port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
             raise ValueError(f"{text!r}: {port!r} is no port")
@@ -43,8 +43,8 @@ def _split(text: str) -> tuple[str, str]:
     """Host and port; the latter is empty where there is none."""
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
-        # What follows the bracket is a port, or nonsense that is told as one.
-        return (host, rest.removeprefix(":")) if closed and (not rest or rest[1:]) else ("", "")
+        colon, port = rest[:1], rest[1:]
+        return (host, port) if closed and (not rest or (colon == ":" and port)) else ("", "")
     if text.count(":") == 1:
         host, _, port = text.partition(":")
         return (host, port) if port else ("", "")

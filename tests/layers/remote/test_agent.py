@@ -6,12 +6,15 @@ import ast
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pathprobe.layers import kernel, listening
+from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.remote import NotReached, SshMachine, agent
 from pathprobe.layers.remote.line import Line
 from pathprobe.layers.system import Said, ThisMachine, Unread, link_each, names_each, read_each
@@ -225,3 +228,24 @@ def test_nothing_is_written_where_it_runs(tmp_path: Path) -> None:
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
     written = {words[1] for words in opened if words[-1].isdecimal() and int(words[-1]) & writing}
     assert written <= {"/dev/null"}
+
+
+class Counting(SshMachine):
+    """How often something was sent to the other end and waited for."""
+
+    journeys = 0
+
+    def _asked(self, questions: Sequence[tuple[str, ...]]) -> list[list[Any]]:
+        self.journeys += 1
+        return super()._asked(questions)
+
+
+def test_a_look_takes_as_many_journeys_however_many_processes_there_are() -> None:
+    """On a way of 50 ms each of them is felt."""
+    line = Line(near.PYTHON, keeps_terminal=False)
+    with Counting(line, near.THERE, patience=near.PATIENCE, may_sudo=False) as machine:
+        facts = listening.read(machine, 47115, "tcp")
+        Descriptors(system=machine).pids(1)
+        kernel.read(machine)
+    assert facts.serving == ()
+    assert machine.journeys < 30

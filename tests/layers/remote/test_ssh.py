@@ -158,6 +158,13 @@ def test_what_is_compared_says_something_and_takes_less_than_two_seconds(server:
     assert taken / len(QUESTIONS) < 2
 
 
+def test_the_systems_own_ssh_and_its_configuration_are_used(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of keys here: they are in the configuration of the ``ssh`` that is found."""
+    monkeypatch.setenv("PATH", server.environment["PATH"])
+    with netns.inside(CLIENT), SshMachine.connect(Destination.parse(server.given())) as there:
+        assert there.names("/proc/self/task") != []
+
+
 def test_nothing_stays_there_and_nothing_here(server: Sshd) -> None:
     with ExitStack() as stack:
         with reached(server, USER, may_sudo=True) as there:
