@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pickle
+import pty
 import re
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from pathprobe.core.layers import Layer
 from pathprobe.lab import netns
 from pathprobe.layers.host import PortQuestion, look
 from pathprobe.layers.remote import Destination, NotReached, SshMachine, SshOptions
-from pathprobe.layers.system import ThisMachine
+from pathprobe.layers.system import Said, ThisMachine
 from tests.layers.sshd import USER, Sshd, handle_of, know, sshd_in, wait_until_ended
 from tests.layers.two_hosts import CLIENT, SERVER, SERVER_ADDRESS, two_hosts
 
@@ -220,6 +221,30 @@ def test_a_host_key_that_is_not_known_is_said(server: Sshd) -> None:
         "shows, then run this again"
     )
     assert "is not known here" in refused(server, "UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=ask")
+
+
+def test_who_sits_at_a_terminal_may_be_asked(server: Sshd, tmp_path: Path) -> None:
+    options = (f"UserKnownHostsFile={tmp_path}/known", "StrictHostKeyChecking=ask")
+    how = replace(server.options(*options), may_ask=True)
+    child, terminal = pty.fork()
+    if child == 0:
+        status = 1
+        try:
+            with netns.inside(CLIENT), SshMachine.connect(server.destination(), how) as there:
+                status = 0 if there.run("true") == Said(status=0) else 2
+        finally:
+            os._exit(status)
+    seen = b""
+    while b"yes/no" not in seen:
+        seen += os.read(terminal, 4096)
+    os.write(terminal, b"yes\n")
+    with suppress(OSError):  # how a terminal that nobody has any more is read
+        while os.read(terminal, 4096):
+            pass
+    _, status = os.waitpid(child, 0)
+    os.close(terminal)
+    assert status == 0
+    assert SERVER_ADDRESS in (tmp_path / "known").read_text()
 
 
 def test_a_host_key_that_changed_is_said(server: Sshd, tmp_path: Path) -> None:
