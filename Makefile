@@ -5,14 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools firewalls peers rivals viewers recorders clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools firewalls sshd peers rivals viewers recorders clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
 
 # Real networks are mostly waited for, the rest is computed: side by side. Threads, which a runner for many
 # processes would start, are no good for labs.
-test: $(READY) tools firewalls
+test: $(READY) tools firewalls sshd
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-scenarios test-networks test-rest
 
 test-scenarios:
@@ -89,6 +89,18 @@ firewalls:
 	  if [ "$$(id -u)" = 0 ] && [ -d /run/systemd/system ]; then systemctl mask firewalld; fi;; \
 	esac; \
 	$(call install,The tests of firewalls need:$$missing)
+
+# By which the tests look at a server, in namespaces, with keys and accounts of their own. Debian would start it for
+# everybody: where systemd runs, what was not there before is masked first, and stays so.
+sshd:
+	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=''; \
+	for pair in ssh:openssh-client sshd:openssh-server sudo:sudo; do \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	case "$$missing" in *openssh-server*) \
+	  if [ "$$(id -u)" = 0 ] && [ -d /run/systemd/system ]; then systemctl mask ssh.service ssh.socket; fi;; \
+	esac; \
+	$(call install,The tests over ssh need:$$missing)
 
 # What pathprobe is compared with.
 peers:

@@ -22,7 +22,7 @@ from pathprobe.layers.listening.placing import meets
 from pathprobe.layers.mandatory_access import judge as access
 from pathprobe.layers.mandatory_access.read import read as read_access
 from pathprobe.layers.network import Network
-from pathprobe.layers.system import System
+from pathprobe.layers.system import Remembering, System
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,8 @@ class PortQuestion:
 
 
 def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...]:
-    """The rows of layers 1 to 3; ``now`` in seconds since 1970."""
+    """The rows of layers 1 to 3; ``now`` in seconds since 1970, by that machine's clock."""
+    system = Remembering(system)
     sockets = listening.read(system, asked.port, asked.protocol, expected=asked.expected)
     here = network_reading.read(system)
     reading = rules.read(system)
@@ -91,24 +92,32 @@ def _listening(
         row = listening.judge(there, expected=asked.expected, address=landing.address, version=version)
         summary = f"port {asked.port} is redirected to {landing.label}: {row.summary}"
         return replace(row, summary=summary, is_absent=not there.serving)
-    own = str(asked.source) if asked.source and here.has(int(asked.source), asked.source.version) else None
-    row = listening.judge(sockets, expected=asked.expected, address=own, version=version)
+    own = asked.source if asked.source and here.has(int(asked.source), asked.source.version) else None
+    row = listening.judge(
+        sockets,
+        expected=asked.expected,
+        address=None if own is None else str(own),
+        version=version,
+        is_local=own is not None,
+    )
     return replace(row, is_absent=not sockets.serving)
 
 
 def _firewall(
     system: System, asked: PortQuestion, here: Network, reading: rules.Reading, found: tuple[Case, ...]
 ) -> Layer:
+    kept_by = owners.read(system, reading.ruleset)
     row = firewall.judge(
         found,
-        owners.read(system, reading.ruleset),
+        kept_by,
         port=asked.port,
         protocol=asked.protocol,
         unseen=(*reading.unseen, *here.unseen),
         is_empty=not any(table.chains for table in reading.ruleset.tables),
     )
-    notes = tuple(Evidence(source="not seen", text=note) for note in (*reading.notes, *_not_followed(here)))
-    return replace(row, evidence=(*row.evidence, *notes))
+    missed = (*reading.notes, *owners.unseen(kept_by), *_not_followed(here))
+    notes = (Evidence(source="not seen", text=note) for note in missed)
+    return replace(row, evidence=tuple(dict.fromkeys((*row.evidence, *notes))))
 
 
 def _not_followed(here: Network) -> list[str]:
@@ -116,19 +125,23 @@ def _not_followed(here: Network) -> list[str]:
 
 
 def _ways(found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:
-    """By which interface a named sender's packet comes in, and by which the answer leaves; None for a local one."""
+    """By which interface a named client's packet comes in and by which the answer leaves; nothing of a local one."""
     source = asked.source
     if source is None or here.has(int(source), source.version):
-        return {"arrival": None, "route_back": None}
+        return {}
     interfaces = {case.question.interface for case in found}
     route = here.route(int(source), source.version)
+    leads = route is not None and route.type == "unicast"
     return {
+        "source": str(source),
         "arrival": interfaces.pop() if len(interfaces) == 1 else None,
         "route_back": route.device if route else None,
+        "no_route_back": None if leads else route.type if route else "no route",
     }
 
 
 def _access(system: System, asked: PortQuestion, sockets: Sockets, *, now: float) -> Layer:
     serving = processes_of(sockets.serving)
     facts = read_access(system, asked.port, asked.protocol, pids=[one.pid for one in serving])
-    return access.judge(facts, now=now, listening=bool(sockets.serving))
+    since = listening.since(sockets)
+    return access.judge(facts, now=now, listening=bool(sockets.serving), listening_since=since)

@@ -9,9 +9,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pathprobe.layers import running
 
@@ -75,6 +75,32 @@ class System(Protocol):
     def link(self, path: str) -> str | Unread:
         """Where a symbolic link points to, as /proc has them for namespaces and open files; never raises."""
         ...
+
+
+@runtime_checkable
+class Distant(Protocol):
+    """A System to which each question is a journey, so that many of them had better go together."""
+
+    def read_each(self, paths: Iterable[str]) -> Sequence[str | Unread]: ...
+
+    def names_each(self, paths: Iterable[str]) -> Sequence[Sequence[str] | Unread]: ...
+
+    def link_each(self, paths: Iterable[str]) -> Sequence[str | Unread]: ...
+
+
+def read_each(system: System, paths: Iterable[str]) -> Sequence[str | Unread]:
+    """``read`` of each path, in order."""
+    return system.read_each(paths) if isinstance(system, Distant) else [system.read(path) for path in paths]
+
+
+def names_each(system: System, paths: Iterable[str]) -> Sequence[Sequence[str] | Unread]:
+    """``names`` of each path, in order."""
+    return system.names_each(paths) if isinstance(system, Distant) else [system.names(path) for path in paths]
+
+
+def link_each(system: System, paths: Iterable[str]) -> Sequence[str | Unread]:
+    """``link`` of each path, in order."""
+    return system.link_each(paths) if isinstance(system, Distant) else [system.link(path) for path in paths]
 
 
 class ThisMachine:
@@ -152,6 +178,18 @@ class Remembering:
 
     def link(self, path: str) -> str | Unread:
         return self.system.link(path)
+
+    def read_each(self, paths: Iterable[str]) -> Sequence[str | Unread]:
+        wanted = list(paths)
+        new = [path for path in dict.fromkeys(wanted) if path not in self._texts]
+        self._texts.update(zip(new, read_each(self.system, new), strict=True))
+        return [self._texts[path] for path in wanted]
+
+    def names_each(self, paths: Iterable[str]) -> Sequence[Sequence[str] | Unread]:
+        return names_each(self.system, paths)
+
+    def link_each(self, paths: Iterable[str]) -> Sequence[str | Unread]:
+        return link_each(self.system, paths)
 
 
 def is_live(system: System) -> bool:

@@ -57,4 +57,5 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "why": layer.why,
         "evidence": [asdict(one) for one in layer.evidence],
         "fix": list(layer.fix),
+        "absent": layer.is_absent,
     }

@@ -114,7 +114,7 @@ def _not_seen(unseen: Sequence[str], port: str) -> Finding:
     if not unseen:
         return Finding(status=Status.UNKNOWN, sentence="no interface of this machine leads out, so nothing can come in")
     evidence = tuple(Evidence(source="not seen", text=what) for what in unseen)
-    if any("permi" in what or "root" in what for what in unseen):
+    if any("permi" in what.lower() or "root" in what for what in unseen):
         return Finding(
             status=Status.UNKNOWN,
             sentence="the rules can be read by root alone",
@@ -226,7 +226,11 @@ def _on_the_way_out(told: Ruled) -> str:
 def _depends(case: Case, kept_by: Owners) -> Finding:
     told = case.ruled
     blocked = [one for one in (told.outcome, *told.others) if one.fate in _STOPPED]
-    fixes = owners.explain(blocked[0], kept_by, _asked(case), is_answer=told.of_answer).fixes if blocked else ()
+    fixes = (
+        owners.explain(blocked[0], kept_by, _asked(case), is_answer=told.of_answer, for_some=True).fixes
+        if blocked
+        else ()
+    )
     doubts = [doubt for one in (told.outcome, *told.others) for doubt in one.doubts if not doubt.is_limit]
     if doubts:
         sentence = f"depends on {words.doubt(doubts[0])}, which cannot be told from the rules"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pathprobe.layers.counters import CONNTRACK, NETSTAT, conntrack, tcp_extensions
 from pathprobe.layers.kernel.facts import SETTINGS, Kernel
-from pathprobe.layers.system import System, Unread
+from pathprobe.layers.system import System, Unread, read_each
 
 #: Below /proc/sys (Documentation/networking/ip-sysctl.rst, nf_conntrack-sysctl.rst).
 _GENERAL = (
@@ -41,8 +41,8 @@ def read(system: System) -> Kernel:
     names = () if isinstance(folders, Unread) else tuple(folders)
     settings: dict[str, str] = {}
     unseen = []
-    for path in _paths(names):
-        text = system.read(SETTINGS + path)
+    paths = tuple(_paths(names))
+    for path, text in zip(paths, read_each(system, [SETTINGS + path for path in paths]), strict=True):
         if not isinstance(text, Unread):
             settings[path] = text.strip()
         elif not text.is_missing:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address
 
 from pathprobe.layers.listening import namespaces
 from pathprobe.layers.listening.facts import Elsewhere
-from pathprobe.layers.system import System, Unread
+from pathprobe.layers.system import System, Unread, read_each
 
 #: What stands below an own address in fib_trie (fib_trie_seq_show, net/ipv4/fib_trie.c).
 _OWN = "host LOCAL"
@@ -23,20 +23,26 @@ def read(system: System, address: str, port: int, protocol: str) -> tuple[Elsewh
     own = system.link("/proc/self/ns/net")
     names = namespaces.names(system)
     members, _ = namespaces.members(system)
-    for namespace in sorted(members.keys() - {own}):
-        pid = members[namespace][0]
-        if any(ip_address(one) == wanted for one in _addresses(system, pid, wanted.version)):
+    others = sorted(members.keys() - {own})
+    tables = read_each(system, [own_addresses(members[namespace][0], wanted.version) for namespace in others])
+    for namespace, table in zip(others, tables, strict=True):
+        if any(ip_address(one) == wanted for one in listed(table, wanted.version)):
             sockets = namespaces.serving(system, members[namespace], port, protocol)
             path = names.get(namespace)
             return tuple(Elsewhere(socket=one, namespace=namespaces.name(path), path=path) for one in sockets)
     return None
 
 
-def _addresses(system: System, pid: int, version: int) -> Iterator[str]:
-    text = system.read(f"/proc/{pid}/net/{'fib_trie' if version == 4 else 'if_inet6'}")
-    if isinstance(text, Unread):
+def own_addresses(pid: int | str, version: int) -> str:
+    """The file that lists the addresses of the network namespace that a process is in."""
+    return f"/proc/{pid}/net/{'fib_trie' if version == 4 else 'if_inet6'}"
+
+
+def listed(table: str | Unread, version: int) -> Iterator[str]:
+    """The addresses in such a file."""
+    if isinstance(table, Unread):
         return
-    yield from _of_trie(text) if version == 4 else _of_interfaces(text)
+    yield from _of_trie(table) if version == 4 else _of_interfaces(table)
 
 
 def _of_trie(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pathprobe.layers.system import System, Unread
+from pathprobe.layers.system import System, Unread, link_each, names_each
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,14 +30,14 @@ class Descriptors:
     def _read(self) -> None:
         self._is_read = True
         entries = self.system.names("/proc")
-        for entry in () if isinstance(entries, Unread) else entries:
-            if entry.isdecimal():
-                self._read_process(entry)
-
-    def _read_process(self, pid: str) -> None:
-        folder = f"/proc/{pid}/fd"
-        files = self.system.names(folder)
-        for file in () if isinstance(files, Unread) else files:
-            target = self.system.link(f"{folder}/{file}")
+        pids = [] if isinstance(entries, Unread) else [entry for entry in entries if entry.isdecimal()]
+        folders = [f"/proc/{pid}/fd" for pid in pids]
+        files = [
+            (pid, f"{folder}/{name}")
+            for pid, folder, names in zip(pids, folders, names_each(self.system, folders), strict=True)
+            for name in (() if isinstance(names, Unread) else names)
+        ]
+        targets = link_each(self.system, [path for _, path in files])
+        for (pid, _), target in zip(files, targets, strict=True):
             if isinstance(target, str) and target.startswith("socket:["):
                 self._holders.setdefault(target, []).append(int(pid))

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from pathprobe.layers.listening import proc_net, ss
 from pathprobe.layers.listening.facts import Elsewhere, Socket
 from pathprobe.layers.listening.wording import listed
-from pathprobe.layers.system import Said, System, Unread
+from pathprobe.layers.system import Said, System, Unread, link_each, read_each
 
 MOUNTS = "/proc/self/mountinfo"
 
@@ -30,9 +30,11 @@ def read(system: System, port: int, protocol: str) -> tuple[tuple[Elsewhere, ...
     inhabited, hidden = members(system)
     paths = names(system)
     found: list[Elsewhere] = []
-    for namespace in sorted(inhabited.keys() - {own}):
+    others = sorted(inhabited.keys() - {own})
+    lists = _listed(system, [inhabited[namespace][0] for namespace in others], port, protocol)
+    for namespace, listed in zip(others, lists, strict=True):
         path = paths.get(namespace)
-        sockets = serving(system, inhabited[namespace], port, protocol)
+        sockets = serving(system, inhabited[namespace][1:], port, protocol) if listed is None else listed
         found += [Elsewhere(socket=socket, namespace=name(path), path=path) for socket in sockets]
     for namespace in sorted(paths.keys() - inhabited.keys() - {own}):
         found += _in_empty(system, paths[namespace], port, protocol)
@@ -56,13 +58,12 @@ def members(system: System) -> tuple[Mapping[str, list[int]], list[int]]:
     found: dict[str, list[int]] = {}
     hidden: list[int] = []
     entries = system.names("/proc")
-    for entry in () if isinstance(entries, Unread) else entries:
-        if entry.isdecimal():
-            namespace = system.link(f"/proc/{entry}/ns/net")
-            if isinstance(namespace, Unread):
-                hidden += [] if namespace.is_missing else [int(entry)]
-            else:
-                found.setdefault(namespace, []).append(int(entry))
+    pids = [] if isinstance(entries, Unread) else [entry for entry in entries if entry.isdecimal()]
+    for pid, namespace in zip(pids, link_each(system, [f"/proc/{pid}/ns/net" for pid in pids]), strict=True):
+        if isinstance(namespace, Unread):
+            hidden += [] if namespace.is_missing else [int(pid)]
+        else:
+            found.setdefault(namespace, []).append(int(pid))
     return found, hidden
 
 
@@ -84,21 +85,23 @@ def name(path: str | None) -> str | None:
 
 def serving(system: System, members: Sequence[int], port: int, protocol: str) -> list[Socket]:
     """In the namespace of these processes."""
-    return next((found for pid in members if (found := _listed(system, pid, port, protocol)) is not None), [])
+    lists = (_listed(system, [pid], port, protocol)[0] for pid in members)
+    return next((found for found in lists if found is not None), [])
 
 
-def _listed(system: System, pid: int, port: int, protocol: str) -> list[Socket] | None:
-    """None where the process ended meanwhile."""
-    found: list[Socket] = []
-    for version in (4, 6):
-        path = f"/proc/{pid}/net/{proc_net.FILES[protocol, version]}"
-        text = system.read(path)
-        if isinstance(text, Unread):
-            if version == 4:
-                return None
-            continue  # a kernel without IPv6
-        found += proc_net.parse(text, protocol=protocol, version=version, port=port, source=path)
-    return [one for one in found if one.serves]
+def _listed(system: System, pids: Sequence[int], port: int, protocol: str) -> list[list[Socket] | None]:
+    """What serves in the namespace of each process; None where that one ended meanwhile."""
+    folders = [f"/proc/{pid}/net/" for pid in pids]
+    texts = read_each(system, [folder + proc_net.FILES[protocol, version] for folder in folders for version in (4, 6)])
+    lists: list[list[Socket] | None] = []
+    for folder, *both in zip(folders, texts[::2], texts[1::2], strict=True):
+        found: list[Socket] = []
+        for version, text in zip((4, 6), both, strict=True):
+            if isinstance(text, str):  # a kernel without IPv6 has one of them
+                source = folder + proc_net.FILES[protocol, version]
+                found += proc_net.parse(text, protocol=protocol, version=version, port=port, source=source)
+        lists.append(None if isinstance(both[0], Unread) else [one for one in found if one.serves])
+    return lists
 
 
 def _in_empty(system: System, path: str, port: int, protocol: str) -> Iterator[Elsewhere]:

@@ -16,8 +16,9 @@ from pathprobe.layers.listening.containers import named
 from pathprobe.layers.listening.descriptors import Descriptors
 from pathprobe.layers.listening.facts import Activation, Elsewhere, HostAddress, Process, Socket, Sockets
 from pathprobe.layers.listening.holders import is_called
-from pathprobe.layers.listening.processes import Processes, RecordedProcesses, ThisMachinesProcesses
+from pathprobe.layers.listening.processes import Processes, ThisMachinesProcesses
 from pathprobe.layers.listening.secrets import masked
+from pathprobe.layers.listening.told_processes import ToldProcesses
 from pathprobe.layers.system import Said, System, Unread, is_live
 
 #: Bit of CAP_SYS_PTRACE, without which the files of other users' processes are not to be seen (capabilities(7)).
@@ -32,7 +33,7 @@ def read(
     """The sockets on ``port`` of ``protocol`` ("tcp", "udp") in this network namespace, and who holds them.
 
     ``expected``: a program whose sockets on other ports are looked for too, should nothing serve this one.
-    ``processes``: where processes are asked for; by default the live ones of a live machine, none of a recorded one.
+    ``processes``: where processes are asked for; by default psutil of this machine, and of another one its /proc.
     """
     return _reading(system, processes).sockets(port, protocol, expected)
 
@@ -47,7 +48,7 @@ def read_behind(
 
 
 def _reading(system: System, processes: Processes | None) -> _Reading:
-    asking = processes or (ThisMachinesProcesses() if is_live(system) else RecordedProcesses())
+    asking = processes or (ThisMachinesProcesses() if is_live(system) else ToldProcesses(system=system))
     return _Reading(system=system, processes=asking, descriptors=Descriptors(system=system))
 
 
