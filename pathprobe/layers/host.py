@@ -143,5 +143,5 @@ def _ways(found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[s
 def _access(system: System, asked: PortQuestion, sockets: Sockets, *, now: float) -> Layer:
     serving = processes_of(sockets.serving)
     facts = read_access(system, asked.port, asked.protocol, pids=[one.pid for one in serving])
-    since = listening.since(sockets)
+    since = listening.since(sockets.serving)
     return access.judge(facts, now=now, listening=bool(sockets.serving), listening_since=since)

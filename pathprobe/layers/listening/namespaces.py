@@ -32,9 +32,9 @@ def read(system: System, port: int, protocol: str) -> tuple[tuple[Elsewhere, ...
     found: list[Elsewhere] = []
     others = sorted(inhabited.keys() - {own})
     lists = _listed(system, [inhabited[namespace][0] for namespace in others], port, protocol)
-    for namespace, listed in zip(others, lists, strict=True):
+    for namespace, first in zip(others, lists, strict=True):
         path = paths.get(namespace)
-        sockets = serving(system, inhabited[namespace][1:], port, protocol) if listed is None else listed
+        sockets = serving(system, inhabited[namespace][1:], port, protocol) if first is None else first
         found += [Elsewhere(socket=socket, namespace=name(path), path=path) for socket in sockets]
     for namespace in sorted(paths.keys() - inhabited.keys() - {own}):
         found += _in_empty(system, paths[namespace], port, protocol)
