@@ -93,13 +93,21 @@ class Asked:
 
     @property
     def label_of_port(self) -> str:
-        """``8080/tcp``."""
-        return f"{self.port}/{self.protocol}"
+        """``8080/tcp``; ``icmp``, which has no ports."""
+        return self.protocol if self.port is None else f"{self.port}/{self.protocol}"
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
-        return self.label_of_port + (f" from {self.source}" if self.source else "")
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``10.0.0.5:8080/tcp``, ``10.0.0.5 icmp``."""
+        return self._label_of_address + self.label_of_port + (f" from {self.source}" if self.source else "")
+
+    @property
+    def _label_of_address(self) -> str:
+        if self.address is None:
+            return ""
+        if self.port is None:
+            return f"{self.address} "
+        return f"[{self.address}]:" if ":" in self.address else f"{self.address}:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def render(report: LayersReport, *, colour: bool = False, verbose: bool = False)
     return "\n".join(lines)
 
 
-_WORDS = {"HEALTHY": "32", "UNKNOWN": "35"}
+_WORDS = {"HEALTHY": "32", "LET IN": "32", "UNKNOWN": "35"}
 
 
 def _heading(report: LayersReport, *, colour: bool) -> str:
