@@ -91,11 +91,11 @@ def _gather(document: Node, known: _Known) -> None:
     if document["NextToken"].value:
         known.notes.append(f"{document.file} is cut off: it ends with a NextToken")
     for one in document["NetworkInterfaces"].objects():
-        known.interfaces.append(_interface(one, COMMANDS["NetworkInterfaces"]))
+        known.interfaces.append(interface(one))
     for reservation in document["Reservations"].objects():
         for instance in reservation["Instances"].objects():
             for one in instance["NetworkInterfaces"].objects():
-                found = _interface(one, COMMANDS["Reservations"])
+                found = interface(one, COMMANDS["Reservations"])
                 known.interfaces.append(replace(found, owner=instance["InstanceId"].text()))
     for one in document["Subnets"].objects():
         known.subnets.append(_subnet(one))
@@ -130,7 +130,7 @@ def _networks(texts: Iterable[str], node: Node) -> tuple[IpNetwork, ...]:
         raise Unreadable(f"{node.file}: {node.place or 'the document'}: {reason} is none") from None
 
 
-def _interface(node: Node, source: str) -> Interface:
+def interface(node: Node, source: str = COMMANDS["NetworkInterfaces"]) -> Interface:
     """Of describe-network-interfaces, or below an instance; the keys are the same."""
     privates = [one["PrivateIpAddress"].text() for one in node["PrivateIpAddresses"].objects()]
     publics = [one["Association"]["PublicIp"].text() for one in node["PrivateIpAddresses"].objects()]

@@ -20,7 +20,11 @@ def conclude(row: Layer, asked: Asked) -> Conclusion:
             layer=None,
             word="UNKNOWN",
             summary="the rules that were given do not tell",
-            next_steps=("Print what it depends on too, and give it as a further file.",),
+            next_steps=(
+                "Name the client: --from ADDRESS."
+                if asked.source is None
+                else "Print what it depends on too, and give it as a further file.",
+            ),
         )
     also = "; not all was seen" if row.status is Status.WARN else ""
     return Conclusion(

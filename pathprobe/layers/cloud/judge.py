@@ -76,7 +76,15 @@ def judge(account: Account, asked: CloudQuestion) -> Layer:
     if not way:
         found.append(_unguarded(asked))
     broken = any(one.status is Status.FAIL for one in found)
+    if broken:
+        found = _broken_alone(found)
     return layer(LayerName.CLOUD, [*found, *_surroundings(account, placed, broken=broken)])
+
+
+def _broken_alone(found: Sequence[Finding]) -> list[Finding]:
+    """What stops it is said; what does not is seen."""
+    loud = [one for one in found if one.status is not Status.PASS]
+    return [*loud, *(replace(one, sentence="") for one in found if one.status is Status.PASS)]
 
 
 def _destination(asked: CloudQuestion, placed: Placement) -> IpAddress:
@@ -106,7 +114,7 @@ def _surroundings(account: Account, placed: Placement, *, broken: bool) -> list[
     for text in placed.unseen:
         seen = (Evidence(source="not seen", text=text),)
         if is_needed and not broken:
-            found.append(Finding(status=Status.WARN, sentence=f"not seen: {text}"))
+            found.append(Finding(status=Status.WARN, sentence=f"{text} was not seen"))
         else:
             found.append(Finding(status=Status.PASS, evidence=seen))
     if account.vendor is not Vendor.GCP:
@@ -148,9 +156,8 @@ def _denied(account: Account, decisions: Sequence[Decision]) -> Finding:
     fix = tuple(dict.fromkeys(line for one in denied for line in remedies(account, one)))
     evidence = _evidence(account, gate, rules) or _near(account, denied[0])
     why = _STATELESS if leg is Leg.ANSWER else _SILENT
-    sentence = _denial(denied[0], rules)
+    sentence = _denial(denied[0], rules, spans if is_partial else ())
     if is_partial:
-        sentence += f" to client ports {_spans(spans)}" if leg is Leg.ANSWER else f" from client ports {_spans(spans)}"
         sentence += f": {' and '.join(hurt)} clients get no answer" if hurt else _UNUSUAL
     status = Status.WARN if is_partial and not hurt else Status.FAIL
     return Finding(status=status, sentence=sentence, evidence=evidence, why=why, fix=fix)
@@ -178,13 +185,13 @@ def _spans(spans: Sequence[Span]) -> str:
     return ", ".join(f"{low}-{high}" if low != high else str(low) for low, high in joined)
 
 
-def _denial(decision: Decision, rules: Sequence[Rule]) -> str:
-    gate, leg = decision.gate, decision.leg
-    what = (
-        f"{_what(decision.packet)} in"
-        if leg is Leg.REQUEST
-        else f"the answer out to {_whom(decision.packet.destination)}"
-    )
+def _denial(decision: Decision, rules: Sequence[Rule], spans: Sequence[Span]) -> str:
+    """``spans``: the client's ports that are meant, where others fare better."""
+    gate, packet = decision.gate, decision.packet
+    if decision.leg is Leg.REQUEST:
+        what = f"{_what(packet)} in" + (f" from client ports {_spans(spans)}" if spans else "")
+    else:
+        what = f"the answer out to {_whom(packet.destination)}" + (f", client ports {_spans(spans)}" if spans else "")
     if not rules or all(rule.is_builtin for rule in rules):
         by = f" ({', '.join(rule.ref for rule in rules)} denies it)" if rules else ""
         return f"{gate.label} has no rule that lets {what}{by}"

@@ -63,6 +63,8 @@ def _read(ec2: Any, target: IpAddress | None, *, groups: Sequence[str], acl: str
     asked = _Asked(ec2)
     interfaces = [one for address in (target, source) if address for one in asked.interfaces_with(address)]
     of_target = asked.interfaces_with(target) if target else []
+    if target and not of_target and not groups:
+        raise NoAccount(f"AWS knows no network interface with {target} in {ec2.meta.region_name}, in this account")
     wanted = dict.fromkeys((*groups, *(group["GroupId"] for one in of_target for group in one.get("Groups", ()))))
     if wanted:
         # The rules by themselves have ids, the groups have names.
@@ -87,11 +89,11 @@ def _filter(name: str, values: Iterable[str]) -> dict[str, Any]:
     return {"Name": name, "Values": list(values)}
 
 
-#: Where an interface's address may stand, by its version.
-_ADDRESS_FILTERS = {
-    4: ("addresses.private-ip-address", "addresses.association.public-ip"),
-    6: ("ipv6-addresses.ipv6-address",),
-}
+#: By their private IPv4 address interfaces are found at once. Of a public one AWS knows it in several places (Elastic
+#: IP, one of a load balancer, one that came with the instance), so that all are looked through.
+_BY_PRIVATE_ADDRESS = "addresses.private-ip-address"
+
+_PAGE = 1000
 
 #: What boto3 returns in other words than the call.
 _LISTS = {
@@ -107,6 +109,7 @@ class _Asked:
         self._ec2 = ec2
         self.documents: list[Node] = []
         self._of_addresses: dict[IpAddress, list[dict[str, Any]]] = {}
+        self._all: list[dict[str, Any]] | None = None
 
     def ask(self, call: str, key: str | None, *, name: str = "", **arguments: Any) -> list[dict[str, Any]]:
         """All pages; kept as a document below ``key``."""
@@ -121,12 +124,18 @@ class _Asked:
 
     def interfaces_with(self, address: IpAddress) -> list[dict[str, Any]]:
         if address not in self._of_addresses:
-            self._of_addresses[address] = [
-                one
-                for name in _ADDRESS_FILTERS[address.version]
-                for one in self.ask("describe_network_interfaces", None, Filters=[_filter(name, [str(address)])])
-            ]
+            self._of_addresses[address] = self._found(address)
         return self._of_addresses[address]
+
+    def _found(self, address: IpAddress) -> list[dict[str, Any]]:
+        call = "describe_network_interfaces"
+        if address.version == 4:
+            found = self.ask(call, None, Filters=[_filter(_BY_PRIVATE_ADDRESS, [str(address)])])
+            if found:
+                return found
+        if self._all is None:
+            self._all = self.ask(call, None, PaginationConfig={"PageSize": _PAGE})
+        return [one for one in self._all if aws.interface(Node(one, _SOURCE)).has(address)]
 
     def _rules(self) -> list[dict[str, Any]]:
         return [one for node in self.documents for one in node.value.get("SecurityGroupRules", ())]

@@ -111,7 +111,7 @@ def _only(account: Account, target: IpAddress | None) -> Group:
 
 
 def _assumed(label: str, target: IpAddress | None) -> str:
-    return f"{label} is taken to stand before {target or 'the target'}, for it is the only one that was given"
+    return f"{label} is assumed to stand before {target or 'the target'} (no other was given)"
 
 
 def _acl(
@@ -135,7 +135,7 @@ def _acl(
         acl = account.acls[0]
         network = next((one.network for one in groups if one.network), "")
         if not network or not acl.network or network == acl.network:
-            return acl, (f"{acl.id} is taken to stand before its subnet, for it is the only one that was given",), ()
+            return acl, (f"{acl.id} is assumed to stand before its subnet (no other was given)",), ()
     if account.acls:
         raise CannotPlace(
             f"which of the {len(account.acls)} network ACLs stands before the target's subnet cannot be told: "
@@ -155,7 +155,7 @@ def _unseen_acl(account: Account, what: str) -> tuple[str, ...]:
     """Each subnet of AWS has one. Of the others it is rare, and where some were given the subnet has none."""
     if account.vendor is not Vendor.AWS and account.acls:
         return ()
-    return (f"{what} was not among what was given ({_ACL_COMMANDS[account.vendor]})",)
+    return (f"{what} ({_ACL_COMMANDS[account.vendor]})",)
 
 
 # --- Azure: one group before the subnet, one before the interface, each of which may be missing.

@@ -124,7 +124,7 @@ def _free_before(order: int, used: Iterable[int], *, last: int, first: int = 1) 
     """
     taken = set(used)
     if order >= last:
-        behind = max((one for one in taken if one < last), default=0)
+        behind = max((one for one in taken if one < last), default=first - 1)
         order = min((behind // 10 + 1) * 10 + 1, last)
     numbers = [number for number in range(order - 1, first - 1, -1) if number not in taken]
     near = [number for number in numbers if number > max((one for one in taken if one < order), default=0)]
