@@ -189,8 +189,10 @@ class Account:
     def subnet(self, name: str) -> Subnet | None:
         return next((one for one in self.subnets if one.id == name), None)
 
-    def interface_with(self, address: IpAddress) -> Interface | None:
-        return next((one for one in self.interfaces if one.has(address)), None)
+    def interfaces_with(self, address: IpAddress) -> tuple[Interface, ...]:
+        """One of each network, for networks may use the same private addresses."""
+        found = {one.network: one for one in reversed(self.interfaces) if one.has(address)}
+        return tuple(reversed(found.values()))
 
 
 def _named(name: str, groups: Iterable[Group]) -> Group | None:

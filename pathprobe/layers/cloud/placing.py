@@ -53,7 +53,7 @@ _EFFECTIVE = "list-effective-nsg"
 
 def place(account: Account, target: IpAddress | None, names: Sequence[str] = (), acl: str = "") -> Placement:
     """Raises CannotPlace; Unreadable for a name that is nobody's."""
-    interface = account.interface_with(target) if target is not None else None
+    interface = _interface(account, target, names)
     subnet = account.subnet(interface.subnet) if interface and interface.subnet else None
     if account.vendor is Vendor.AZURE:
         return _azure(account, target, names, interface, subnet)
@@ -70,6 +70,18 @@ def place(account: Account, target: IpAddress | None, names: Sequence[str] = (),
         assumed=(*assumed, *told),
         unseen=unseen,
     )
+
+
+def _interface(account: Account, target: IpAddress | None, names: Sequence[str]) -> Interface | None:
+    """That of the target; of several, that which has one of the groups that were named."""
+    found = account.interfaces_with(target) if target is not None else ()
+    if len(found) > 1:
+        named = {group.id for name in names if (group := account.group(name))}
+        found = tuple(one for one in found if named.intersection(one.groups)) or found
+    if len(found) > 1:
+        where = " and ".join(f"{one.id} in {one.network}" for one in found)
+        raise CannotPlace(f"{len(found)} interfaces have {target}: {where}; name the group of the one that is meant")
+    return found[0] if found else None
 
 
 def _groups(

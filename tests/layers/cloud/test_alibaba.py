@@ -219,7 +219,8 @@ def test_the_proposed_rule_comes_before_the_one_that_refuses() -> None:
     assert found.fix == (
         "aliyun ecs AuthorizeSecurityGroup --RegionId cn-hangzhou --SecurityGroupId sg-bp1 "
         "--Permissions.1.Policy accept --Permissions.1.Priority 49 "
-        "--Permissions.1.IpProtocol tcp --Permissions.1.PortRange 8080/8080 --Permissions.1.SourceCidrIp 203.0.113.7/32",
+        "--Permissions.1.IpProtocol tcp --Permissions.1.PortRange 8080/8080 "
+        "--Permissions.1.SourceCidrIp 203.0.113.7/32",
     )
     assert found.evidence[0].source == "aliyun ecs DescribeSecurityGroupAttribute --SecurityGroupId sg-bp1"
 

@@ -234,6 +234,15 @@ def test_of_several_groups_and_no_interface_nobody_can_tell() -> None:
     assert "--group" in found.summary
 
 
+def test_an_address_that_two_networks_have_is_not_guessed_at() -> None:
+    there = groups(group(permission("tcp", 80, 80, WORLD)), {**group(name="sg-2", title="other"), "VpcId": "vpc-2"})
+    where = interfaces(interface(), {**interface("10.0.0.5", "sg-2"), "VpcId": "vpc-2"})
+    found = row([there, where], WEB)
+    assert found.status is Status.UNKNOWN
+    assert "2 interfaces have 10.0.0.5" in found.summary
+    assert row([there, where, OPEN_ACL], WEB, groups=("sg-1",)).status is Status.PASS
+
+
 def test_the_group_that_is_named_is_taken_by_id_or_by_name() -> None:
     two = groups(group(permission("tcp", 80, 80, WORLD)), group(name="sg-2", title="other"))
     for name in ("sg-1", "web"):

@@ -6,8 +6,8 @@ import ipaddress
 import json
 import logging
 import shlex
+import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,30 +34,35 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def ec2(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A client as pathprobe makes it, in an account that is empty but for AWS's own VPC. No file of this machine is
-    read for it, and no other address asked."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
-        "NO_PROXY": "*",
-    }.items():
-        monkeypatch.setenv(name, value)
-    import urllib.request
+@pytest.fixture(scope="module")
+def client(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """As pathprobe makes it. No file of this machine is read for it, and no other address asked."""
+    nowhere = str(tmp_path_factory.getbasetemp() / "none")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION"):
+            environment.delenv(name, raising=False)
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_CONFIG_FILE": nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "1",
+            "NO_PROXY": "*",
+        }.items():
+            environment.setenv(name, value)
+        made = live_aws.client()
+        yield made
+        made.close()
 
+
+@pytest.fixture
+def ec2(client: Any, endpoint: str) -> Any:
+    """An account that is empty but for AWS's own VPC."""
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
-    client = live_aws.client()
-    yield client
-    client.close()
+    return client
 
 
 class Network:
@@ -231,7 +236,7 @@ def test_what_is_read_live_is_what_the_files_say(network: Network, name: str) ->
     # What stands before the target is read alike; files know of more.
     assert of_live.group(network.web) == of_files.group(network.web) or "app" in json.dumps(rules)
     assert set(of_live.acls) <= set(of_files.acls)
-    assert of_live.interface_with(asked.target) == of_files.interface_with(asked.target)
+    assert of_live.interfaces_with(asked.target) == of_files.interfaces_with(asked.target)
     row = judge(of_live, asked)
     assert row.status == expected
     # Only live it is known that nobody else is a member.
