@@ -6,23 +6,16 @@ import ipaddress
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pathprobe.commands import status
 from pathprobe.commands.ending import fail
 
-if TYPE_CHECKING:
-    from pathprobe.layers.cloud.judge import CloudQuestion
-    from pathprobe.layers.cloud.model import Account
-
 _VENDORS = ("aws", "alibaba", "tencent", "azure", "gcp")
 
-#: IANA's numbers; that of icmp depends on the addresses' version.
-_PROTOCOLS = {"tcp": 6, "udp": 17}
-_ICMP = {4: 1, 6: 58}
+_PROTOCOLS = ("tcp", "udp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +130,22 @@ def cloud(
     address, of_target = target or (None, None)
     wanted = _port(port, of_target)
     _check(files, live=live, source=source, address=address, region=region, profile=profile, groups=groups)
+    from pathprobe.commands import cloud_reading
     from pathprobe.core.layers import Asked, LayersReport
     from pathprobe.layers.cloud.conclusion import conclude
-    from pathprobe.layers.cloud.documents import Unreadable
     from pathprobe.layers.cloud.judge import judge
 
     started, begun = time.time(), time.monotonic()
-    question = _question(wanted, address, source, groups, acl)
+    question = cloud_reading.question(
+        wanted.protocol, wanted.number, target=address, source=source, groups=groups, acl=acl
+    )
     try:
-        account = _live(question, region, profile) if live else _read(files, vendor, groups)
+        if live:
+            account = cloud_reading.of_aws(question, region=region, profile=profile)
+        else:
+            account = cloud_reading.of_files(files, vendor=vendor, groups=groups)
         row = judge(account, question)
-    except Unreadable as reason:
+    except cloud_reading.CannotRead as reason:
         fail(str(reason), status.CANNOT)
     asked = Asked(
         given=_given(wanted, address),
@@ -187,54 +185,6 @@ def _check(files: tuple[str, ...], *, live: bool, source: Any, address: Any, gro
         raise click.UsageError("--aws needs --to ADDRESS, by which the interface is found, or --group")
     if source is not None and address is not None and source.version != address.version:
         raise click.UsageError(f"--from {source} and --to {address} are not of one version of IP")
-
-
-def _question(port: _Port, address: Any, source: Any, groups: tuple[str, ...], acl: str) -> CloudQuestion:
-    from pathprobe.layers.cloud.judge import CloudQuestion
-    from pathprobe.layers.cloud.model import ALL_V4, ALL_V6
-
-    version = (address or source or ALL_V4).version
-    return CloudQuestion(
-        protocol=_PROTOCOLS.get(port.protocol, _ICMP[version]),
-        port=port.number,
-        target=address,
-        source=source if source is not None else ALL_V4 if version == 4 else ALL_V6,
-        groups=groups,
-        acl=acl,
-    )
-
-
-def _read(files: tuple[str, ...], vendor: str | None, groups: tuple[str, ...]) -> Account:
-    from pathprobe.layers.cloud import recognise
-    from pathprobe.layers.cloud.documents import parse
-    from pathprobe.layers.cloud.model import Vendor
-
-    documents = [document for file in files for document in parse(_text(file), "stdin" if file == "-" else file)]
-    return recognise.read(
-        documents, vendor=Vendor(vendor) if vendor else None, unnamed=groups[0] if len(groups) == 1 else ""
-    )
-
-
-def _text(file: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return raw.decode("utf-8-sig")
-    except OSError as error:
-        fail(f"cannot read {file}: {error.strerror}", status.CANNOT)
-    except UnicodeDecodeError:
-        fail(f"{file}: no text in UTF-8", status.CANNOT)
-
-
-def _live(question: CloudQuestion, region: str | None, profile: str | None) -> Account:
-    from pathprobe.layers.cloud import live_aws
-
-    source = question.source.network_address if question.source.num_addresses == 1 else None
-    try:
-        ec2 = live_aws.client(region=region, profile=profile)
-        found = live_aws.read(ec2, question.target, groups=question.groups, acl=question.acl, source=source)
-    except live_aws.NoAccount as reason:
-        fail(str(reason), status.CANNOT)
-    return found.account()
 
 
 def _given(port: _Port, address: Any) -> str:

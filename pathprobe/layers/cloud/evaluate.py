@@ -14,21 +14,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pathprobe.layers.cloud.model import (
-    Action,
-    Decision,
-    Direction,
-    Doubt,
-    Gate,
-    IpAddress,
-    IpNetwork,
-    Leg,
-    Packet,
-    Peers,
-    Rule,
-    Span,
-    Verdict,
-)
+from pathprobe.layers.cloud.model import Action, Direction, IpAddress, IpNetwork, Peers, Rule, Span
+from pathprobe.layers.cloud.passage import Decision, Doubt, Gate, Leg, Packet, Verdict
 from pathprobe.layers.cloud.protocols import ECHO, ICMP, ICMPV6, WITH_PORTS
 
 #: The ports that a client's system may choose: all that are not well-known (RFC 6056, section 3.2). NAT gateways and

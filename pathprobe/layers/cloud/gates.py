@@ -16,15 +16,13 @@ from pathprobe.layers.cloud.model import (
     Acl,
     Action,
     Direction,
-    Gate,
-    GateKind,
     Group,
     IpNetwork,
-    Packet,
     Peers,
     Rule,
     Vendor,
 )
+from pathprobe.layers.cloud.passage import Gate, GateKind, Packet
 from pathprobe.layers.cloud.placing import Placement
 
 #: How a vendor calls its groups.

@@ -13,23 +13,8 @@ from itertools import groupby
 from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 from pathprobe.layers.cloud import evaluate
 from pathprobe.layers.cloud.gates import gates
-from pathprobe.layers.cloud.model import (
-    EVERYBODY,
-    Account,
-    Action,
-    Decision,
-    Direction,
-    Gate,
-    GateKind,
-    IpAddress,
-    IpNetwork,
-    Leg,
-    Packet,
-    Rule,
-    Span,
-    Vendor,
-    Verdict,
-)
+from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, IpAddress, IpNetwork, Rule, Span, Vendor
+from pathprobe.layers.cloud.passage import Decision, Gate, GateKind, Leg, Packet, Verdict
 from pathprobe.layers.cloud.placing import CannotPlace, Placement, place
 from pathprobe.layers.cloud.protocols import NAMES, is_public
 from pathprobe.layers.cloud.remedies import remedies
@@ -121,7 +106,9 @@ def _surroundings(account: Account, placed: Placement, *, broken: bool) -> list[
         found += [Finding(status=Status.WARN, sentence=text) for text in account.notes]
     if placed.interface:
         one = placed.interface
-        text = " ".join(filter(None, (one.id, one.owner if one.owner not in one.id else "", one.subnet)))
+        text = " ".join(
+            filter(None, (one.id, one.owner if one.owner not in one.id else "", one.subnet.rpartition("/")[2]))
+        )
         found.append(Finding(status=Status.PASS, evidence=(Evidence(source=one.source, text=text),)))
     return found
 
@@ -237,6 +224,8 @@ def _evidence(account: Account, gate: Gate, rules: Iterable[Rule]) -> tuple[Evid
 
 def _source(account: Account, gate: Gate, rule: Rule) -> str:
     """The command that shows it."""
+    if rule.source:
+        return rule.source
     if gate.kind is GateKind.ACL:
         acl = account.acl(rule.home)
         return acl.source if acl else "not given"

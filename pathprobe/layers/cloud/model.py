@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -80,7 +80,8 @@ class Rule:
     ``ref``: how the vendor names it; ``text``: what it says; ``order``: priority, rule number or index, None where the
     vendor has no order; ``home``: the group or ACL that it is in; ``ports`` and ``source_ports`` are the packet's own;
     ``icmp``: type and code, each None for any; ``targets``: the marks (tags) of machines that it is about;
-    ``doubts``: what about it could not be understood.
+    ``doubts``: what about it could not be understood; ``source``: the command that prints it, where that is not its
+    group's.
     """
 
     ref: str
@@ -98,6 +99,7 @@ class Rule:
     targets: frozenset[str] | None = None
     doubts: tuple[str, ...] = ()
     is_builtin: bool = False
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,72 +203,3 @@ def _named(name: str, groups: Iterable[Group]) -> Group | None:
         if len(found) == 1:
             return found[0]
     return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packet:
-    """One packet, or all that differ in these alone. Ports are None where the protocol has none."""
-
-    protocol: int
-    source: IpNetwork
-    destination: IpNetwork
-    source_port: Span | None = None
-    port: Span | None = None
-    icmp: tuple[int, int] | None = None
-
-
-class GateKind(StrEnum):
-    GROUP = "group"
-    ACL = "acl"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """Rules in the order in which they are asked, of which the first that matches decides.
-
-    ``is_stateful``: the answer to what was let in is let out unasked. ``bypassed``: True or None where the packet does
-    not, or perhaps not, pass it.
-    """
-
-    kind: GateKind
-    label: str
-    rules: tuple[Rule, ...]
-    is_stateful: bool
-    homes: tuple[str, ...] = ()
-    bypassed: bool | None = False
-    bypass: str = field(default="")
-
-
-class Verdict(StrEnum):
-    ALLOW = "allow"
-    DENY = "deny"
-    DEPENDS = "depends"
-
-
-class Leg(StrEnum):
-    REQUEST = "request"
-    ANSWER = "answer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """A rule that may or may not match, and what it would take to tell."""
-
-    rule: Rule
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What one gate does with one leg. ``rule``: None where nothing matched, and what is not allowed is denied.
-
-    ``client_ports``: of the clients whose packets meet this fate, None where the protocol has no ports.
-    """
-
-    gate: Gate
-    leg: Leg
-    verdict: Verdict
-    packet: Packet
-    rule: Rule | None = None
-    doubts: tuple[Doubt, ...] = ()
-    client_ports: Span | None = None

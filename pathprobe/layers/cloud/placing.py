@@ -91,6 +91,8 @@ def _groups(
     if names:
         return _named(account, names), (), ()
     if interface:
+        if not interface.groups:
+            raise CannotPlace(f"no group stands before {interface.id}, as it was described; name one with --group")
         found = [account.group(name) for name in interface.groups]
         missing = tuple(name for name, group in zip(interface.groups, found, strict=True) if group is None)
         return tuple(one for one in found if one), missing, ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pathprobe.layers.cloud import alibaba, aws, azure, gcp, tencent
+from pathprobe.layers.cloud.aws_rules import COMMANDS
 from pathprobe.layers.cloud.documents import Node, Unreadable
 from pathprobe.layers.cloud.model import Account, Vendor
 
@@ -38,6 +39,7 @@ _TOPS: tuple[tuple[Vendor, tuple[str, ...]], ...] = (
         Vendor.AZURE,
         (
             "securityRules",
+            "defaultSecurityRules",
             "effectiveSecurityRules",
             "ipConfigurations",
             "addressSpace",
@@ -49,7 +51,7 @@ _TOPS: tuple[tuple[Vendor, tuple[str, ...]], ...] = (
         ),
     ),
     (Vendor.GCP, ("allowed", "denied", "networkInterfaces", "ipCidrRange")),
-    (Vendor.AWS, tuple(aws.COMMANDS)),
+    (Vendor.AWS, tuple(COMMANDS)),
 )
 
 

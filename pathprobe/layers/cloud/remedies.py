@@ -10,20 +10,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from pathprobe.layers.cloud.aws import LAST_RULE
-from pathprobe.layers.cloud.evaluate import EPHEMERAL
-from pathprobe.layers.cloud.model import (
-    EVERYBODY,
-    Account,
-    Decision,
-    Direction,
-    GateKind,
-    Group,
-    Leg,
-    Packet,
-    Vendor,
-)
+from pathprobe.layers.cloud.aws_rules import LAST_RULE
+from pathprobe.layers.cloud.evaluate import EPHEMERAL, matches
+from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, Group, Rule, Vendor
+from pathprobe.layers.cloud.passage import Decision, GateKind, Leg, Packet
 from pathprobe.layers.cloud.protocols import ECHO, NAMES
 
 #: Azure's own rules have priorities from 100 to 4096.
@@ -32,6 +24,7 @@ _AZURE_PRIORITIES = (100, 4096)
 
 def remedies(account: Account, decision: Decision) -> tuple[str, ...]:
     """The commands, in the order in which to run them; what is no command begins with ``#``."""
+    decision = replace(decision, rule=_first_denial(decision))
     if decision.gate.kind is GateKind.ACL:
         lines = _ACLS[account.vendor](decision)
     else:
@@ -41,6 +34,13 @@ def remedies(account: Account, decision: Decision) -> tuple[str, ...]:
     if far in EVERYBODY:
         lines = (*lines, "# that is for everybody; --from ADDRESS makes it narrower")
     return lines
+
+
+def _first_denial(decision: Decision) -> Rule | None:
+    """Before which a new rule must come: the first that denies it, or may do so."""
+    way = Direction.IN if decision.leg is Leg.REQUEST else Direction.OUT
+    denying = (one for one in decision.gate.rules if one.direction is way and one.action is Action.DENY)
+    return next((one for one in denying if matches(one, decision.packet)[0] is not False), decision.rule)
 
 
 def _group(account: Account, decision: Decision) -> Group | None:

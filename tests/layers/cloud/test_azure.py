@@ -284,6 +284,12 @@ def test_the_proposed_rule_has_a_free_priority_before_the_one_that_denies(rules:
     )
 
 
+def test_the_proposed_rule_comes_before_what_may_deny_too() -> None:
+    found = row([group(rule(200, "Deny", source="AzureCloud"))], WEB)
+    assert found.status is Status.FAIL
+    assert "--priority 190 " in found.fix[0]
+
+
 def test_before_priority_100_there_is_no_room_so_the_rule_is_taken_away() -> None:
     found = row([group(rule(100, "Deny"))], WEB)
     assert found.fix == ("az network nsg rule delete --resource-group rg-prod --nsg-name web-nsg --name r100",)

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from pathprobe.core.layers import Status
 from pathprobe.layers.cloud.evaluate import EPHEMERAL, follow, request
 from pathprobe.layers.cloud.judge import judge
-from pathprobe.layers.cloud.model import (
-    Action,
-    Direction,
-    Gate,
-    GateKind,
-    IpNetwork,
-    Leg,
-    Peers,
-    Rule,
-    Verdict,
-)
+from pathprobe.layers.cloud.model import Action, Direction, IpNetwork, Peers, Rule
+from pathprobe.layers.cloud.passage import Gate, GateKind, Leg, Verdict
 from tests.layers.cloud.aws_shapes import OPEN, acl, acls, entry, group, groups, permission
 from tests.layers.cloud.cases import account, question
 
