@@ -14,8 +14,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pathprobe.layers.cloud.model import Action, Direction, IpAddress, IpNetwork, Peers, Rule, Span
-from pathprobe.layers.cloud.passage import Decision, Doubt, Gate, Leg, Packet, Verdict
+from pathprobe.layers.cloud.model import Action, IpAddress, IpNetwork, Peers, Rule, Span
+from pathprobe.layers.cloud.passage import Decision, Doubt, Gate, Leg, Packet, Verdict, direction
 from pathprobe.layers.cloud.protocols import ECHO, ICMP, ICMPV6, WITH_PORTS
 
 #: The ports that a client's system may choose: all that are not well-known (RFC 6056, section 3.2). NAT gateways and
@@ -52,14 +52,14 @@ def follow(gates: Sequence[Gate], packet: Packet) -> tuple[Decision, ...]:
     return tuple(
         decision
         for gate in gates
-        for leg, direction in ((Leg.REQUEST, Direction.IN), (Leg.ANSWER, Direction.OUT))
+        for leg in Leg
         if leg is Leg.REQUEST or not gate.is_stateful
-        for decision in _leg(gate, leg, direction, packet)
+        for decision in _leg(gate, leg, packet)
     )
 
 
-def _leg(gate: Gate, leg: Leg, direction: Direction, packet: Packet) -> list[Decision]:
-    rules = [rule for rule in gate.rules if rule.direction is direction]
+def _leg(gate: Gate, leg: Leg, packet: Packet) -> list[Decision]:
+    rules = [rule for rule in gate.rules if rule.direction is direction(gate, leg)]
     decisions: list[Decision] = []
     for ports in _pieces(rules, packet.source_port):
         piece = replace(packet, source_port=ports)

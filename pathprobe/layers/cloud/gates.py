@@ -55,6 +55,24 @@ def gates(account: Account, place: Placement, packet: Packet) -> tuple[Gate, ...
     return tuple(found)
 
 
+def gates_of_client(account: Account, client: Placement) -> tuple[Gate, ...]:
+    """Those by which the packet leaves its client, from the inside."""
+    found = []
+    if client.groups:
+        found.append(_group_gate(account, client, client.groups))
+    if client.acl:
+        found.append(
+            Gate(
+                kind=GateKind.ACL,
+                label=f"network ACL {client.acl.id}",
+                rules=client.acl.rules,
+                is_stateful=False,
+                homes=(client.acl.id,),
+            )
+        )
+    return tuple(replace(one, label=f"the client's {one.label}", is_clients=True) for one in found)
+
+
 def _acl_gate(account: Account, place: Placement, acl: Acl, source: IpNetwork) -> Gate:
     within = _is_within(place, source)
     if within and account.vendor not in _BLIND_WITHIN:

@@ -1,6 +1,7 @@
 """What do a cloud's rules say of this packet and its answer: layer 6 of "the port is unreachable"?
 
-The row names the rule that decides, or the one that is missing, and the command that would add it.
+The row names the rule that decides, or the one that is missing, and the command that would add it. Where the client is
+in the same account (AWS), what it must leave by is asked too.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from itertools import groupby
 
 from pathprobe.core.layers import Evidence, Layer, LayerName, Status
 from pathprobe.layers.cloud import evaluate
-from pathprobe.layers.cloud.gates import gates
+from pathprobe.layers.cloud.gates import gates, gates_of_client
 from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, IpAddress, IpNetwork, Rule, Span, Vendor
 from pathprobe.layers.cloud.passage import Decision, Gate, GateKind, Leg, Packet, Verdict
-from pathprobe.layers.cloud.placing import CannotPlace, Placement, place
+from pathprobe.layers.cloud.placing import CannotPlace, Placement, place, place_client
 from pathprobe.layers.cloud.protocols import NAMES, is_public
 from pathprobe.layers.cloud.remedies import remedies
 from pathprobe.layers.findings import Finding, layer
@@ -57,13 +58,20 @@ def judge(account: Account, asked: CloudQuestion) -> Layer:
     )
     way = gates(account, placed, packet)
     decisions = evaluate.follow(way, packet)
+    client = place_client(account, asked.source, placed)
+    if client and asked.target is not None:
+        # Where it leaves, the packet has the address that was asked for.
+        leaving = replace(packet, destination=ipaddress.ip_network(asked.target))
+        decisions = (*evaluate.follow(gates_of_client(account, client), leaving), *decisions)
     found = [_finding(account, list(these)) for _, these in groupby(decisions, key=lambda one: (one.gate, one.leg))]
     if not way:
         found.append(_unguarded(asked))
     broken = any(one.status is Status.FAIL for one in found)
     if broken:
         found = _broken_alone(found)
-    return layer(LayerName.CLOUD, [*found, *_surroundings(account, placed, broken=broken)])
+    found += _surroundings(account, placed, broken=broken)
+    unseen = tuple(Evidence(source="not seen", text=text) for text in (client.unseen if client else ()))
+    return layer(LayerName.CLOUD, [*found, Finding(status=Status.PASS, evidence=unseen)])
 
 
 def _broken_alone(found: Sequence[Finding]) -> list[Finding]:
@@ -127,8 +135,8 @@ def _let_through(account: Account, decisions: Sequence[Decision]) -> Finding:
     gate, leg = decisions[0].gate, decisions[0].leg
     if gate.bypassed:
         return Finding(status=Status.PASS, sentence=f"{gate.label} does not see traffic within its subnet")
-    rules = _once(one.rule for one in decisions)
-    what = f"lets {_what(decisions[0].packet)} in" if leg is Leg.REQUEST else "lets the answer out"
+    rules, way = _once(one.rule for one in decisions), decisions[0].direction
+    what = f"lets {_what(decisions[0].packet)} {way}" if leg is Leg.REQUEST else f"lets the answer {way}"
     by = f" ({', '.join(rule.ref for rule in rules)})" if rules else ""
     return Finding(status=Status.PASS, sentence=f"{gate.label} {what}{by}", evidence=_evidence(account, gate, rules))
 
@@ -174,11 +182,11 @@ def _spans(spans: Sequence[Span]) -> str:
 
 def _denial(decision: Decision, rules: Sequence[Rule], spans: Sequence[Span]) -> str:
     """``spans``: the client's ports that are meant, where others fare better."""
-    gate, packet = decision.gate, decision.packet
+    gate, packet, way = decision.gate, decision.packet, decision.direction
     if decision.leg is Leg.REQUEST:
-        what = f"{_what(packet)} in" + (f" from client ports {_spans(spans)}" if spans else "")
+        what = f"{_what(packet)} {way}" + (f" from client ports {_spans(spans)}" if spans else "")
     else:
-        what = f"the answer out to {_whom(packet.destination)}" + (f", client ports {_spans(spans)}" if spans else "")
+        what = f"the answer {way} to {_whom(packet.destination)}" + (f", client ports {_spans(spans)}" if spans else "")
     if not rules or all(rule.is_builtin for rule in rules):
         by = f" ({', '.join(rule.ref for rule in rules)} denies it)" if rules else ""
         return f"{gate.label} has no rule that lets {what}{by}"
@@ -193,7 +201,8 @@ def _depends(account: Account, decisions: Sequence[Decision]) -> Finding:
     reasons = list(dict.fromkeys(reason for doubt in doubts for reason in doubt.reasons))
     if gate.bypassed is None and not reasons:
         reasons = [gate.bypass]
-    what = f"lets {_what(unclear[0].packet)} in" if leg is Leg.REQUEST else "lets the answer out"
+    way = unclear[0].direction
+    what = f"lets {_what(unclear[0].packet)} {way}" if leg is Leg.REQUEST else f"lets the answer {way}"
     rules = _once([*(doubt.rule for doubt in doubts), *(one.rule for one in unclear)])
     decided = _once(one.rule for one in unclear)
     otherwise = f"; else {decided[0].ref} decides" if decided and not gate.bypassed and doubts else ""
@@ -237,7 +246,7 @@ def _source(account: Account, gate: Gate, rule: Rule) -> str:
 def _near(account: Account, decision: Decision) -> tuple[Evidence, ...]:
     """Where nothing matches: what would let the same port in for others; else that there is nothing."""
     gate, packet = decision.gate, decision.packet
-    way = Direction.IN if decision.leg is Leg.REQUEST else Direction.OUT
+    way = decision.direction
     allowing = [rule for rule in gate.rules if rule.direction is way and rule.action is Action.ALLOW]
     near = [rule for rule in allowing if _is_for_others(rule, packet)]
     seen = _evidence(account, gate, near[:_MOST_NEAR])

@@ -61,28 +61,34 @@ def read(
 
 def _read(ec2: Any, target: IpAddress | None, *, groups: Sequence[str], acl: str, source: IpAddress | None) -> Live:
     asked = _Asked(ec2)
-    interfaces = [one for address in (target, source) if address for one in asked.interfaces_with(address)]
     of_target = asked.interfaces_with(target) if target else []
     if target and not of_target and not groups:
         raise NoAccount(f"AWS knows no network interface with {target} in {ec2.meta.region_name}, in this account")
-    wanted = dict.fromkeys((*groups, *(group["GroupId"] for one in of_target for group in one.get("Groups", ()))))
+    # Without the target's own, the client's rules would be taken for them.
+    of_source = asked.private_interfaces_with(source) if source and of_target else []
+    interfaces = [*of_target, *of_source]
+    wanted = dict.fromkeys((*groups, *_groups_of(interfaces)))
     if wanted:
         # The rules by themselves have ids, the groups have names.
         asked.ask("describe_security_groups", "SecurityGroups", GroupIds=list(wanted))
         asked.ask("describe_security_group_rules", "SecurityGroupRules", Filters=[_filter("group-id", wanted)])
+    subnets = dict.fromkeys(one["SubnetId"] for one in interfaces if one.get("SubnetId"))
+    if subnets:
+        asked.ask("describe_subnets", "Subnets", SubnetIds=list(subnets))
+        asked.ask("describe_network_acls", "NetworkAcls", Filters=[_filter("association.subnet-id", subnets)])
     referenced = asked.referenced()
     if referenced:
         interfaces += asked.ask("describe_network_interfaces", None, Filters=[_filter("group-id", referenced)])
     asked.keep("NetworkInterfaces", list({one["NetworkInterfaceId"]: one for one in interfaces}.values()))
-    subnets = dict.fromkeys(one["SubnetId"] for one in of_target if one.get("SubnetId"))
-    if subnets:
-        asked.ask("describe_subnets", "Subnets", SubnetIds=list(subnets))
-        asked.ask("describe_network_acls", "NetworkAcls", Filters=[_filter("association.subnet-id", subnets)])
     if acl:
         asked.ask("describe_network_acls", "NetworkAcls", NetworkAclIds=[acl])
     for name in asked.prefix_lists():
         asked.ask("get_managed_prefix_list_entries", "Entries", name=name, PrefixListId=name)
     return Live(documents=tuple(asked.documents), all_members_of=frozenset(referenced))
+
+
+def _groups_of(interfaces: Iterable[dict[str, Any]]) -> list[str]:
+    return [group["GroupId"] for one in interfaces for group in one.get("Groups", ())]
 
 
 def _filter(name: str, values: Iterable[str]) -> dict[str, Any]:
@@ -108,8 +114,6 @@ class _Asked:
     def __init__(self, ec2: Any) -> None:
         self._ec2 = ec2
         self.documents: list[Node] = []
-        self._of_addresses: dict[IpAddress, list[dict[str, Any]]] = {}
-        self._all: list[dict[str, Any]] | None = None
 
     def ask(self, call: str, key: str | None, *, name: str = "", **arguments: Any) -> list[dict[str, Any]]:
         """All pages; kept as a document below ``key``."""
@@ -123,19 +127,16 @@ class _Asked:
         self.documents.append(Node({key: found, **beside}, _SOURCE))
 
     def interfaces_with(self, address: IpAddress) -> list[dict[str, Any]]:
-        if address not in self._of_addresses:
-            self._of_addresses[address] = self._found(address)
-        return self._of_addresses[address]
+        found = self.private_interfaces_with(address)
+        if found:
+            return found
+        every = self.ask("describe_network_interfaces", None, PaginationConfig={"PageSize": _PAGE})
+        return [one for one in every if aws.interface(Node(one, _SOURCE)).has(address)]
 
-    def _found(self, address: IpAddress) -> list[dict[str, Any]]:
-        call = "describe_network_interfaces"
-        if address.version == 4:
-            found = self.ask(call, None, Filters=[_filter(_BY_PRIVATE_ADDRESS, [str(address)])])
-            if found:
-                return found
-        if self._all is None:
-            self._all = self.ask(call, None, PaginationConfig={"PageSize": _PAGE})
-        return [one for one in self._all if aws.interface(Node(one, _SOURCE)).has(address)]
+    def private_interfaces_with(self, address: IpAddress) -> list[dict[str, Any]]:
+        if address.version == 6:
+            return []
+        return self.ask("describe_network_interfaces", None, Filters=[_filter(_BY_PRIVATE_ADDRESS, [str(address)])])
 
     def _rules(self) -> list[dict[str, Any]]:
         return [one for node in self.documents for one in node.value.get("SecurityGroupRules", ())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pathprobe.layers.cloud.model import IpNetwork, Rule, Span
+from pathprobe.layers.cloud.model import Direction, IpNetwork, Rule, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Gate:
     """Rules in the order in which they are asked, of which the first that matches decides.
 
     ``is_stateful``: the answer to what was let in is let out unasked. ``bypassed``: True or None where the packet does
-    not, or perhaps not, pass it.
+    not, or perhaps not, pass it. ``is_clients``: it stands before the client, so that the request goes out by it.
     """
 
     kind: GateKind
@@ -40,6 +40,7 @@ class Gate:
     homes: tuple[str, ...] = ()
     bypassed: bool | None = False
     bypass: str = ""
+    is_clients: bool = False
 
 
 class Verdict(StrEnum):
@@ -75,3 +76,12 @@ class Decision:
     rule: Rule | None = None
     doubts: tuple[Doubt, ...] = ()
     client_ports: Span | None = None
+
+    @property
+    def direction(self) -> Direction:
+        return direction(self.gate, self.leg)
+
+
+def direction(gate: Gate, leg: Leg) -> Direction:
+    """As the machine behind the gate sees this leg."""
+    return Direction.OUT if gate.is_clients is (leg is Leg.REQUEST) else Direction.IN

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pathprobe.layers.cloud.documents import Unreadable
-from pathprobe.layers.cloud.model import Account, Acl, Group, Interface, IpAddress, Subnet, Vendor
+from pathprobe.layers.cloud.model import Account, Acl, Group, Interface, IpAddress, IpNetwork, Subnet, Vendor
 
 
 class CannotPlace(ValueError):
@@ -69,6 +69,30 @@ def place(account: Account, target: IpAddress | None, names: Sequence[str] = (),
         acl=found,
         assumed=(*assumed, *told),
         unseen=unseen,
+    )
+
+
+def place_client(account: Account, source: IpNetwork, target: Placement) -> Placement | None:
+    """What stands before the client, where that is another of the interfaces; None where nobody knows, or needs to.
+
+    Of AWS alone, where what no outbound rule allows stays in. What was not given is not assumed.
+    """
+    if account.vendor is not Vendor.AWS or source.num_addresses != 1:
+        return None
+    found = account.interfaces_with(source.network_address)
+    if len(found) != 1 or found[0] == target.interface:
+        return None
+    (client,) = found
+    groups = [account.group(name) for name in client.groups]
+    missing = tuple(name for name, group in zip(client.groups, groups, strict=True) if group is None)
+    acl, _, _ = _acl(account, "", client, ()) if client.subnet else (None, (), ())
+    if target.interface and target.interface.subnet == client.subnet:
+        acl = None
+    return Placement(
+        interface=client,
+        groups=() if missing else tuple(one for one in groups if one),
+        acl=acl,
+        unseen=tuple(f"the outbound rules of the client's security group {name}" for name in missing),
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from pathprobe.layers.cloud.aws_rules import LAST_RULE
 from pathprobe.layers.cloud.evaluate import EPHEMERAL, matches
-from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, Group, Rule, Vendor
+from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, Group, IpNetwork, Rule, Vendor
 from pathprobe.layers.cloud.passage import Decision, GateKind, Leg, Packet
 from pathprobe.layers.cloud.protocols import ECHO, NAMES
 
@@ -29,18 +29,22 @@ def remedies(account: Account, decision: Decision) -> tuple[str, ...]:
         lines = _ACLS[account.vendor](decision)
     else:
         lines = _GROUPS[account.vendor](decision, _group(account, decision))
-    packet = decision.packet
-    far = packet.source if decision.leg is Leg.REQUEST else packet.destination
-    if far in EVERYBODY:
+    if _far(decision) in EVERYBODY:
         lines = (*lines, "# that is for everybody; --from ADDRESS makes it narrower")
     return lines
 
 
 def _first_denial(decision: Decision) -> Rule | None:
     """Before which a new rule must come: the first that denies it, or may do so."""
-    way = Direction.IN if decision.leg is Leg.REQUEST else Direction.OUT
+    way = decision.direction
     denying = (one for one in decision.gate.rules if one.direction is way and one.action is Action.DENY)
     return next((one for one in denying if matches(one, decision.packet)[0] is not False), decision.rule)
+
+
+def _far(decision: Decision) -> IpNetwork:
+    """Whom a rule for it would name."""
+    packet = decision.packet
+    return packet.source if decision.direction is Direction.IN else packet.destination
 
 
 def _group(account: Account, decision: Decision) -> Group | None:
@@ -71,24 +75,22 @@ def _name(packet: Packet) -> str:
 
 
 def _aws_group(decision: Decision, group: Group | None) -> tuple[str, ...]:
-    packet = decision.packet
-    line = ["aws ec2 authorize-security-group-ingress", "--group-id", group.id if group else "GROUP"]
-    if packet.protocol in ECHO:
-        kind = {"IpProtocol": _protocol(packet), "FromPort": ECHO[packet.protocol][0], "ToPort": -1}
-        line += ["--ip-permissions", _quoted([kind | _aws_range(packet)])]
-    elif packet.source.version == 6:
-        low, high = packet.port or (0, 0)
-        kind = {"IpProtocol": _protocol(packet), "FromPort": low, "ToPort": high}
-        line += ["--ip-permissions", _quoted([kind | _aws_range(packet)])]
-    else:
-        line += ["--protocol", _protocol(packet), "--port", _ports(packet), "--cidr", str(packet.source)]
-    return (" ".join(line),)
+    packet, far = decision.packet, _far(decision)
+    is_out = decision.direction is Direction.OUT
+    name = group.id if group else "GROUP"
+    line = f"aws ec2 authorize-security-group-{'egress' if is_out else 'ingress'} --group-id {name}"
+    low, high = (ECHO[packet.protocol][0], -1) if packet.protocol in ECHO else packet.port or (0, 0)
+    if packet.protocol not in ECHO and far.version == 4 and not is_out:
+        return (f"{line} --protocol {_protocol(packet)} --port {_ports(packet)} --cidr {far}",)
+    # Of the short form, IPv6, types of ICMP and what goes out have none.
+    kind = {"IpProtocol": _protocol(packet), "FromPort": low, "ToPort": high}
+    return (f"{line} --ip-permissions {_quoted([kind | _aws_range(far)])}",)
 
 
-def _aws_range(packet: Packet) -> dict[str, list[dict[str, str]]]:
-    if packet.source.version == 6:
-        return {"Ipv6Ranges": [{"CidrIpv6": str(packet.source)}]}
-    return {"IpRanges": [{"CidrIp": str(packet.source)}]}
+def _aws_range(far: IpNetwork) -> dict[str, list[dict[str, str]]]:
+    if far.version == 6:
+        return {"Ipv6Ranges": [{"CidrIpv6": str(far)}]}
+    return {"IpRanges": [{"CidrIp": str(far)}]}
 
 
 def _quoted(value: object) -> str:
@@ -98,19 +100,19 @@ def _quoted(value: object) -> str:
 def _aws_acl(decision: Decision) -> tuple[str, ...]:
     acl = decision.gate.homes[0]
     packet, rule = decision.packet, decision.rule
-    direction = Direction.OUT if decision.leg is Leg.ANSWER else Direction.IN
+    direction = decision.direction
     way = "--egress" if direction is Direction.OUT else "--ingress"
     used = {one.order for one in decision.gate.rules if one.direction is direction and one.order is not None}
     number = _free_before(rule.order if rule and rule.order else LAST_RULE, used, last=LAST_RULE)
     if number is None and rule:
         return (f"aws ec2 delete-network-acl-entry --network-acl-id {acl} {way} --rule-number {rule.order}",)
-    far = packet.destination if direction is Direction.OUT else packet.source
+    far = _far(decision)
     line = [f"aws ec2 create-network-acl-entry --network-acl-id {acl} {way} --rule-number {number}"]
     line.append(f"--protocol {packet.protocol} --rule-action allow")
     line.append(f"--{'ipv6-' if far.version == 6 else ''}cidr-block {far}")
     if packet.icmp is not None:
         line.append(f"--icmp-type-code Type={packet.icmp[0]},Code=-1")
-    elif direction is Direction.OUT:
+    elif decision.leg is Leg.ANSWER:
         line.append("--port-range From={},To={}".format(*EPHEMERAL))
     elif packet.port:
         line.append("--port-range From={},To={}".format(*packet.port))
@@ -139,6 +141,8 @@ def _alibaba_group(decision: Decision, group: Group | None) -> tuple[str, ...]:
     region = f"--RegionId {group.scope} " if group and group.scope else ""
     name = group.id if group else decision.gate.homes[0]
     priority = 1 if rule is None or rule.order is None else rule.order - 1
+    if priority < 1 and rule and not rule.ref.startswith("sgr-"):
+        return (f"# nothing comes before priority 1, where the refusal wins: take {rule.ref} away",)
     if priority < 1 and rule:
         taken = f"aliyun ecs RevokeSecurityGroup {region}--SecurityGroupId {name}"
         return (

@@ -343,6 +343,51 @@ def test_rules_by_themselves_bring_their_ids_and_are_not_told_twice() -> None:
     assert alone.status is Status.PASS
 
 
+# --- The client's own side, where it is in the account too
+
+INNER = "tcp 80 from 10.0.1.7"
+
+
+def _client(*out: Any, entries: Any = OPEN) -> list[Any]:
+    """A web server that lets all in, and a client in another subnet behind these outbound rules and this ACL."""
+    app = {**group(name="sg-2", title="app"), "IpPermissionsEgress": list(out)}
+    where = interfaces(interface("10.0.0.5", "sg-1"), interface("10.0.1.7", "sg-2", subnet="subnet-2"))
+    both = acls(acl(*OPEN), acl(*entries, name="acl-2", subnets=("subnet-2",)))
+    return [groups(group(permission("tcp", 80, 80, WORLD)), app), where, both]
+
+
+def test_a_client_whose_own_group_lets_nothing_out_is_named_and_its_fix_goes_out() -> None:
+    assert row(_client(permission("tcp", 80, 80, WORLD)), INNER).status is Status.PASS
+    assert row(_client(permission("tcp", 80, 80, "sg-1")), INNER).status is Status.PASS
+    found = row(_client(permission("tcp", 443, 443, WORLD)), INNER)
+    assert found.status is Status.FAIL
+    assert "the client's security group sg-2 (app) has no rule that lets tcp 80 from 10.0.1.7 out" in found.summary
+    assert found.fix == (
+        "aws ec2 authorize-security-group-egress --group-id sg-2 --ip-permissions "
+        '\'[{"IpProtocol":"tcp","FromPort":80,"ToPort":80,"IpRanges":[{"CidrIp":"10.0.0.5/32"}]}]\'',
+    )
+
+
+def test_the_clients_acl_must_let_the_request_out_and_the_answer_in() -> None:
+    out = permission("-1", None, None, WORLD)
+    no_way_out = row(_client(out, entries=[OPEN[0]]), INNER)
+    assert "the client's network ACL acl-2 has no rule that lets tcp 80 from 10.0.1.7 out" in no_way_out.summary
+    assert "--network-acl-id acl-2 --egress --rule-number 10 " in no_way_out.fix[0]
+    assert no_way_out.fix[0].endswith("--cidr-block 10.0.0.5/32 --port-range From=80,To=80")
+    no_answer = row(_client(out, entries=[OPEN[1]]), INNER)
+    assert "the client's network ACL acl-2 has no rule that lets the answer in" in no_answer.summary
+    assert "--ingress" in no_answer.fix[0]
+    assert no_answer.fix[0].endswith("--cidr-block 10.0.0.5/32 --port-range From=1024,To=65535")
+
+
+def test_a_clients_group_that_was_not_given_is_told_and_not_guessed_at() -> None:
+    documents = _client()
+    documents[0]["SecurityGroups"].pop()
+    found = row(documents, INNER)
+    assert found.status is Status.PASS
+    assert any("outbound rules of the client's security group sg-2" in one.text for one in found.evidence)
+
+
 def test_both_gates_that_are_shut_are_named_with_a_fix_each() -> None:
     found = row([groups(group()), acls(acl(entry(100, "allow", out=True)))], WEB)
     assert "network ACL acl-1" in found.summary
