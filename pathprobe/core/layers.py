@@ -95,17 +95,22 @@ class Asked:
 
     @property
     def label_of_port(self) -> str:
-        """``8080/tcp``."""
-        return f"{self.port}/{self.protocol}"
+        """``8080/tcp``; ``icmp``, which has no ports."""
+        return self.protocol if self.port is None else f"{self.port}/{self.protocol}"
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``."""
-        if self.address is not None:
-            host = f"[{self.address}]" if ":" in self.address else self.address
-            return f"{host}:{self.label_of_port}"
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``, ``10.0.0.5 icmp``."""
         over = f" over IPv{self.version}" if self.version and not self.source else ""
-        return self.label_of_port + over + (f" from {self.source}" if self.source else "")
+        return self._label_of_address + self.label_of_port + over + (f" from {self.source}" if self.source else "")
+
+    @property
+    def _label_of_address(self) -> str:
+        if self.address is None:
+            return ""
+        if self.port is None:
+            return f"{self.address} "
+        return f"[{self.address}]:" if ":" in self.address else f"{self.address}:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,7 @@ def _coloured(line: str) -> str:
     return f"{line[: place.start]}\x1b[{_COLOURS[found]}m{word}\x1b[0m{line[place.start + len(word) :]}"
 
 
-_WORDS = {"HEALTHY": "32", "UNKNOWN": "35"}
+_WORDS = {"HEALTHY": "32", "LET IN": "32", "UNKNOWN": "35"}
 
 
 def _heading(report: LayersReport, *, colour: bool) -> str:
