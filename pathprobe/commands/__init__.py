@@ -23,6 +23,7 @@ _COMMANDS = {
     "analyze": ("analyze", "The verdicts that follow from a capture, ours or anybody's; no privileges, no network."),
     "diff": ("diff", "What changed between two reports or captures: before and after, or from here and from there."),
     "host": ("host", "Is this machine's own port served, let in and allowed? Its packet filters, kept and put back."),
+    "app": ("app", "The port is open, but does the service speak: http, https, tls, grpc, tcp, dns?"),
     "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),
     "demo": ("demo", "See it find a silent drop in a network of its own."),
 }

@@ -98,8 +98,9 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``."""
-        return self.label_of_port + (f" from {self.source}" if self.source else "")
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``; elsewhere as it was asked: ``https://web1/health``."""
+        where = self.label_of_port if self.address is None else self.given
+        return where + (f" from {self.source}" if self.source else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
