@@ -88,7 +88,8 @@ class Broken:
     """A step that was begun and did not succeed.
 
     ``head``: the first octets that came in clear; ``sent`` and ``received`` count octets on the wire.
-    ``offered``: the version that the server chose in its ServerHello, such as "TLS 1.0".
+    ``offered``: the version that the server chose in its ServerHello, such as "TLS 1.0". ``wants_certificate``: it had
+    asked for one of the client.
     """
 
     step: Step
@@ -98,6 +99,7 @@ class Broken:
     sent: int = 0
     received: int = 0
     offered: str | None = None
+    wants_certificate: bool = False
     kernel: KernelView | None = None
 
 

@@ -22,6 +22,8 @@ _MISMATCH = (
 )
 _ALERTED = "The server itself ended the handshake, and says why."
 _OLD = "TLS 1.0 and 1.1 are withdrawn (RFC 8996); clients of today refuse them."
+_STRICT = "Who shows no certificate of those that this server takes gets no further."
+_SHOW = ("# clients: a certificate of an authority that this server takes (curl --cert FILE --key FILE)",)
 _HUNG_UP = (
     "The handshake of TCP succeeds; what ends the connection afterwards is the program itself or a box on the way."
 )
@@ -31,6 +33,8 @@ def find(told: Conversation, broken: Broken) -> Iterator[Finding]:
     question = told.question
     if broken.step is Step.CONNECT:
         yield _unconnected(told, broken)
+    elif _lacks_certificate(told, broken):
+        yield Finding(status=Status.FAIL, sentence="the server demands a client certificate", why=_STRICT, fix=_SHOW)
     elif broken.ended.how is How.OTHER_PROTOCOL:
         yield _other_protocol(broken, question)
     elif broken.ended.how is How.ALERT:
@@ -42,6 +46,15 @@ def find(told: Conversation, broken: Broken) -> Iterator[Finding]:
     else:
         yield _hung_up(broken, question)
     yield Finding(status=Status.PASS, evidence=tuple(_seen(broken)))
+
+
+def _lacks_certificate(told: Conversation, broken: Broken) -> bool:
+    """It asked for one and hung up without: in the handshake of TLS 1.2, behind that of 1.3."""
+    if broken.ended.alert == records.CERTIFICATE_REQUIRED:
+        return True
+    asked = broken.wants_certificate or (told.handshake is not None and told.handshake.wants_certificate)
+    alerted = broken.ended.alert in (records.HANDSHAKE_FAILURE, records.BAD_CERTIFICATE)
+    return asked and (alerted or (not broken.head and broken.ended.how in (How.RESET, How.CLOSED)))
 
 
 def _unconnected(told: Conversation, broken: Broken) -> Finding:
@@ -118,9 +131,6 @@ def _alerted(broken: Broken, question: Question) -> Finding:
         case records.PROTOCOL_VERSION:
             told, why = "the server refuses TLS 1.2 and 1.3: it speaks older versions only", _OLD
             fix = ("# on the server: allow TLS 1.2 and 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)",)
-        case records.CERTIFICATE_REQUIRED:
-            told = "the server demands a client certificate"
-            fix = ("# clients: a certificate of an authority that this server takes (curl --cert FILE --key FILE)",)
         case records.NO_APPLICATION_PROTOCOL:
             told = "the server speaks none of the protocols offered by ALPN"
             told += ": no HTTP/2, and so no gRPC" if question.scheme is Scheme.GRPCS else ""
@@ -129,9 +139,7 @@ def _alerted(broken: Broken, question: Question) -> Finding:
             told = "the server fails in the handshake; without a name it may have no certificate to show"
             fix = naming
         case records.HANDSHAKE_FAILURE:
-            told = (
-                "the server finds nothing in common: no cipher, no certificate for this name, or a client's is missing"
-            )
+            told = "the server finds nothing in common: no cipher, or no certificate for this name"
             fix = naming if is_nameless else ("# on the server: its log says which of them",)
         case _:
             told = "the server ends the handshake"

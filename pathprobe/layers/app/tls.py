@@ -43,7 +43,7 @@ class Listened:
         if content_type == _HANDSHAKE and message_type == _CERTIFICATE_REQUEST:
             self.wants_certificate = True
         elif content_type == _ALERT and message_type:
-            self.alert = int(message_type)
+            self.alert = int(message_type) & 0xFF  # given as a signed char
 
 
 class Secured:
@@ -82,7 +82,11 @@ class Secured:
 
     def send(self, octets: bytes, deadline: Deadline) -> Ended | None:
         done = self._drive(lambda: self.tls.write(octets), deadline)
-        return done if isinstance(done, Ended) else None
+        if not isinstance(done, Ended):
+            return None
+        # What the peer said before it hung up tells more than that it did.
+        said = self.receive(deadline)
+        return said if isinstance(said, Ended) and said.how is How.ALERT else done
 
     def receive(self, deadline: Deadline) -> bytes | Ended:
         octets = self._drive(lambda: self.tls.read(_CHUNK), deadline)
@@ -95,7 +99,6 @@ class Secured:
                 done = call()
             except ssl.SSLWantReadError:
                 if ended := self._flush(deadline):
-                    # What the peer said before it hung up tells more than that it did.
                     return self._last_words(call, deadline) or ended
                 octets = self._stream.receive(deadline)
                 if isinstance(octets, Ended):
@@ -162,15 +165,14 @@ def context(*, protocols: Sequence[str], verified: bool, authorities: str | None
     return made
 
 
-def shake_hands(
-    stream: Stream, *, name: str, protocols: Sequence[str], verified: bool, authorities: str | None, timeout: float
-) -> Secured | Distrust | Broken:
+def shake_hands(stream: Stream, made: ssl.SSLContext, *, name: str, timeout: float) -> Secured | Distrust | Broken:
     """The secured stream; or why the chain is not trusted, where that was to be verified; or what broke."""
     begun, deadline = time.monotonic(), Deadline.after(timeout)
+    wants_certificate = False
     try:
-        made = context(protocols=protocols, verified=verified, authorities=authorities)
         secured = Secured(stream, name, made)
         ended = secured.shake_hands(deadline)
+        wants_certificate = secured.listened.wants_certificate
     except ssl.SSLCertVerificationError as error:
         return Distrust(code=error.verify_code, words=error.verify_message)
     except ValueError as error:  # a name that cannot be sent
@@ -191,6 +193,7 @@ def shake_hands(
         sent=stream.sent,
         received=stream.received,
         offered=seen.version,
+        wants_certificate=wants_certificate,
         kernel=stream.kernel(),
     )
 

@@ -52,6 +52,7 @@ def again(question: Question, *options: str) -> str:
     """The same question with more options."""
     given = ["--sni " + shlex.quote(question.name)] if question.name else []
     given += ["--connect-to " + shlex.quote(question.connect_to)] if question.connect_to else []
+    given += ["--ca " + shlex.quote(question.authorities)] if question.authorities else []
     return app(question.given, *(one for one in given if not _is_replaced(one, options)), *options)
 
 
