@@ -59,7 +59,7 @@ def test_a_certificate_that_never_arrives_points_to_the_path_mtu(scenario: str, 
         layer = row(lab, url, *here)
     assert layer["status"] == "fail"
     assert "the TLS handshake stalls" in layer["summary"]
-    assert "(path MTU)" in layer["summary"]
+    assert "so the server's large packets are lost on the way (path MTU)" in layer["summary"]
     assert "--mtu" in layer["fix"][0]
     assert lab.scenario.destination_address in layer["fix"][0]
 

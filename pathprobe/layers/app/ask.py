@@ -24,7 +24,7 @@ from pathprobe.layers.app.facts import (
     Step,
     Took,
 )
-from pathprobe.layers.app.target import Question, Scheme
+from pathprobe.layers.app.target import Question, Scheme, guess
 
 #: What is offered by ALPN (RFC 7301): what is then spoken; to "tls" what clients of the web would.
 _PROTOCOLS = {Scheme.HTTPS: ("http/1.1",), Scheme.GRPCS: ("h2",), Scheme.TLS: ("h2", "http/1.1")}
@@ -119,10 +119,16 @@ def _shake_hands(
     question: Question, stream: Stream, *, verified: bool
 ) -> tuple[tls.Secured | Distrust | Broken, float]:
     # To load what this machine trusts takes longer than most handshakes, and is none of their time.
-    made = tls.context(protocols=_PROTOCOLS[question.scheme], verified=verified, authorities=question.authorities)
+    made = tls.context(protocols=_protocols(question), verified=verified, authorities=question.authorities)
     begun = time.monotonic()
     found = tls.shake_hands(stream, made, name=question.tls_name, timeout=question.timeout)
     return found, time.monotonic() - begun
+
+
+def _protocols(question: Question) -> tuple[str, ...]:
+    """None to a port of another protocol under TLS: who speaks that may refuse those of the web (RFC 7301)."""
+    is_of_another = question.scheme is Scheme.TLS and guess(question.port) is Scheme.TLS
+    return () if is_of_another else _PROTOCOLS[question.scheme]
 
 
 def holds(handshake: Handshake) -> bool:
@@ -146,7 +152,7 @@ def _speak(told: Conversation, stream: http.AnyStream) -> Conversation:
             return _objected(told, stream)
         case _:
             assert isinstance(stream, Stream)
-            greeting, times = banner.listen(stream, question.timeout)
+            greeting, times = banner.listen(stream, question.timeout, awaited=question.greeting is not None)
             told = replace(told, times=(*told.times, *times))
             return replace(told, banner=greeting) if isinstance(greeting, Banner) else replace(told, broken=greeting)
 

@@ -10,14 +10,14 @@ import time
 from pathprobe.layers.app.connect import Deadline, Stream
 from pathprobe.layers.app.facts import Banner, Broken, Ended, How, Step, Took
 
-#: Seconds that a greeting may take. Servers that look up who calls take longer, and are then not told from silent ones.
+#: Seconds that a greeting may take which nobody knows to come.
 _PATIENCE = 2.0
 
 
-def listen(stream: Stream, timeout: float) -> tuple[Banner | Broken, tuple[Took, ...]]:
-    """What it says; an empty banner where it says nothing, as most protocols have it."""
+def listen(stream: Stream, timeout: float, *, awaited: bool) -> tuple[Banner | Broken, tuple[Took, ...]]:
+    """What it says; an empty banner where it says nothing, as most protocols have it. ``awaited``: this one greets."""
     begun = time.monotonic()
-    octets = stream.receive(Deadline.after(min(timeout, _PATIENCE)))
+    octets = stream.receive(Deadline.after(timeout if awaited else min(timeout, _PATIENCE)))
     took = time.monotonic() - begun
     if not isinstance(octets, Ended):
         return Banner(octets=stream.head), (Took(step=Step.FIRST_BYTE, seconds=took),)

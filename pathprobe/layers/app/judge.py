@@ -34,6 +34,8 @@ def _is_refused(told: Conversation) -> bool:
 
 def _findings(told: Conversation, *, now: float) -> Iterator[Finding]:
     question = told.question
+    if question.scheme is not Scheme.DNS:
+        yield Finding(status=Status.PASS, evidence=(Evidence(source="times", text=times(told.times)),))
     if told.broken:
         yield from judge_breaks.find(told, told.broken)
     if told.http:
@@ -52,14 +54,11 @@ def _findings(told: Conversation, *, now: float) -> Iterator[Finding]:
 
 
 def _reached(told: Conversation) -> Iterator[Finding]:
-    question = told.question
-    by = "by its port" if question.is_guessed else "as asked"
-    seen = [Evidence(source="protocol", ref=by, text=str(question.scheme))]
-    seen += [Evidence(source="address", ref=one.address, text=_became(one.ended)) for one in told.attempts]
-    if told.times and question.scheme is not Scheme.DNS:
-        seen.append(Evidence(source="times", text=times(told.times)))
+    seen = [Evidence(source="address", ref=one.address, text=_became(one.ended)) for one in told.attempts]
     if len(told.addresses) > 1:
         seen.append(Evidence(source="addresses", text=", ".join(told.addresses)))
+    if told.question.is_guessed:
+        seen.append(Evidence(source="protocol", ref="by the port", text=str(told.question.scheme)))
     failed = [one for one in told.attempts if one.ended]
     if failed and told.address:
         names = ", ".join(f"{one.address} ({_became(one.ended)})" for one in failed)

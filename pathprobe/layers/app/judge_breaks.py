@@ -14,7 +14,7 @@ from pathprobe.layers.app.facts import Broken, Conversation, How, Step, printabl
 from pathprobe.layers.app.recognise import HTTP, HTTP2, TLS, spoken
 from pathprobe.layers.app.stalled import stalled
 from pathprobe.layers.app.target import Question, Scheme, is_address
-from pathprobe.layers.app.wording import again, app, on_the_path, patience, whom
+from pathprobe.layers.app.wording import again, instead, on_the_path, patience, whom
 from pathprobe.layers.findings import Finding
 
 _MISMATCH = (
@@ -89,23 +89,23 @@ def _other_protocol(broken: Broken, question: Question) -> Finding:
         secure = Scheme.GRPCS if question.scheme is Scheme.GRPC else Scheme.HTTPS
         sentence = f"{asked} was sent to a port that speaks TLS: it is answered with {said.told}"
         fix: tuple[str, ...] = (
-            app(question.url(secure)),
+            instead(question, secure),
             f"# clients: {secure}:// in the place of {question.scheme}://",
         )
     elif broken.step is Step.TLS and said.protocol == HTTP:
         sentence = f"TLS was spoken to a port that speaks plain HTTP: {sentence}"
-        fix = (app(question.url(Scheme.HTTP)), "# clients: http:// in the place of https://, or TLS on the server")
+        fix = (instead(question, Scheme.HTTP), "# clients: http:// in the place of https://, or TLS on the server")
     elif said.protocol == HTTP2:
         sentence = f"{asked} was sent to a port that speaks HTTP/2 alone, as gRPC does"
         sentence += " without TLS" if broken.step is Step.TLS else ""
-        fix = (app(question.url(Scheme.GRPC)),)
+        fix = (instead(question, Scheme.GRPC),)
     elif said.protocol == HTTP:
         sentence = f"the port speaks HTTP/1, and no {_asked_in(question)}: {said.text}"
         plain = Scheme.HTTPS if question.is_over_tls else Scheme.HTTP
-        fix = (app(question.url(plain)),)
+        fix = (instead(question, plain),)
     else:
         sentence += "" if said.protocol else ", which is not recognised"
-        fix = (app(question.url(Scheme.TCP)),)
+        fix = (instead(question, Scheme.TCP),)
         if broken.step is Step.TLS and said.protocol in ("SMTP", "FTP", "IMAP", "POP3", "MySQL", "SMTP or FTP"):
             fix = (*fix, "# that protocol begins in clear; TLS comes by STARTTLS or its like, or has a port of its own")
     return Finding(status=Status.FAIL, sentence=sentence, why=_MISMATCH, fix=fix)
@@ -134,7 +134,7 @@ def _alerted(broken: Broken, question: Question) -> Finding:
         case records.NO_APPLICATION_PROTOCOL:
             told = "the server speaks none of the protocols offered by ALPN"
             told += ": no HTTP/2, and so no gRPC" if question.scheme is Scheme.GRPCS else ""
-            fix = (app(question.url(Scheme.TLS)),)
+            fix = (instead(question, Scheme.TLS),)
         case records.INTERNAL_ERROR if is_nameless:
             told = "the server fails in the handshake; without a name it may have no certificate to show"
             fix = naming
@@ -170,11 +170,11 @@ def _hung_up(broken: Broken, question: Question) -> Finding:
         sentence += f" ({printable(broken.ended.detail, 100)})"
     fixes = []
     if step is Step.TLS and not broken.received and question.scheme is Scheme.HTTPS:
-        fixes.append(app(question.url(Scheme.HTTP)) + "  # does it speak without TLS?")
+        fixes.append(instead(question, Scheme.HTTP) + "  # does it speak without TLS?")
     if step is Step.TLS and is_address(question.tls_name):
         fixes.append(again(question, "--sni NAME") + "  # does it want to be asked by a name?")
     if question.scheme is Scheme.HTTP and not broken.head:
-        fixes.append(app(question.url(Scheme.HTTPS)) + "  # does it await TLS?")
+        fixes.append(instead(question, Scheme.HTTPS) + "  # does it await TLS?")
     fixes.append(on_the_path(question) + "  # is it the host itself that hangs up?")
     return Finding(status=Status.FAIL, sentence=sentence, why=_HUNG_UP, fix=tuple(fixes))
 

@@ -13,7 +13,7 @@ from pathprobe.core.layers import Evidence, Status
 from pathprobe.layers.app.facts import Conversation, HttpAnswer, Step
 from pathprobe.layers.app.recognise import wants_certificate, wants_tls
 from pathprobe.layers.app.target import Question, Scheme
-from pathprobe.layers.app.wording import app, duration
+from pathprobe.layers.app.wording import app, duration, instead
 from pathprobe.layers.findings import Finding
 
 _SERVER_MATTERS = {
@@ -50,7 +50,7 @@ def _verdict(answer: HttpAnswer, question: Question, in_time: str) -> Finding:
     said = f"HTTP {answer.status}{f' {answer.reason}' if answer.reason else ''}"
     if question.scheme is Scheme.HTTP and answer.status == 400 and wants_tls(answer.body):
         sentence = "plain HTTP was sent to a port that speaks TLS"
-        fix: tuple[str, ...] = (app(question.url(Scheme.HTTPS)), "# clients: https:// in the place of http://")
+        fix: tuple[str, ...] = (instead(question, Scheme.HTTPS), "# clients: https:// in the place of http://")
         return Finding(status=Status.FAIL, sentence=sentence, why=_PLAIN_MATTERS, fix=fix)
     if wants_certificate(answer.body) and answer.status == 400:
         sentence = "the server demands a client certificate"
@@ -108,8 +108,8 @@ def _redirected(answer: HttpAnswer, question: Question) -> Iterator[Finding]:
     if not answer.location or not 300 <= answer.status < 400:
         return
     here = question.url(question.scheme)
-    to = urljoin(here, answer.location)
     try:
+        to = urljoin(here, answer.location)
         before, after = urlsplit(here), urlsplit(to)
         told = f"it leads to {to}" + _difference(before, after)
     except ValueError:

@@ -9,7 +9,7 @@ from pathprobe.layers.app.dns_message import is_name
 from pathprobe.layers.app.facts import Banner, Call, Conversation, DnsAnswer, GrpcAnswer, How, printable
 from pathprobe.layers.app.recognise import spoken
 from pathprobe.layers.app.target import Question, Scheme
-from pathprobe.layers.app.wording import app, duration, listed, patience
+from pathprobe.layers.app.wording import duration, instead, listed, patience
 from pathprobe.layers.findings import Finding
 
 # --- gRPC
@@ -77,10 +77,23 @@ def _reflection(answer: GrpcAnswer, call: Call) -> Finding:
 _FIRST = "In most protocols the client speaks first, and what it would have to say is not known here."
 
 
+_NO_GREETING = (
+    "The kernel completes handshakes for a program that hangs; a program that looks up who calls may only be slow."
+)
+
+
 def banner(question: Question, greeting: Banner) -> Iterator[Finding]:
     if not greeting.octets:
+        if question.greeting:
+            sentence = (
+                f"it accepts the connection and does not greet within {patience(question)}, as {question.greeting} does"
+            )
+            on_the_server = f"# on the server: sudo pathprobe host {question.port}, and the log of the program"
+            yield Finding(status=Status.WARN, sentence=sentence, why=_NO_GREETING, fix=(on_the_server,))
+            return
         sentence = "it accepts the connection and waits for its client to speak first"
-        fix = tuple(app(question.url(one)) for one in (Scheme.HTTP, Scheme.TLS)) if question.is_guessed else ()
+        others = (Scheme.HTTP, Scheme.TLS) if question.is_guessed else ()
+        fix = tuple(instead(question, one) for one in others)
         yield Finding(status=Status.PASS, sentence=sentence, why=_FIRST, fix=fix)
         return
     said = spoken(greeting.octets)

@@ -33,6 +33,17 @@ _BY_PORT = {
     Scheme.GRPC: (50051,),
     Scheme.DNS: (53,),
 }
+#: Behind these ports the server speaks first.
+_GREETS = {
+    21: "FTP",
+    22: "SSH",
+    25: "SMTP",
+    110: "POP3",
+    143: "IMAP",
+    587: "SMTP",
+    3306: "MySQL",
+    5900: "VNC",
+}
 _SCHEME_OF = {port: scheme for scheme, ports in _BY_PORT.items() for port in ports}
 
 _OVER_TLS = frozenset({Scheme.HTTPS, Scheme.TLS, Scheme.GRPCS})
@@ -90,9 +101,15 @@ class Question:
         """HOST:PORT for ``pathprobe tcp``: the address where one was given to connect to."""
         return f"{bracketed(self.connect_to or self.host)}:{self.port}"
 
+    @property
+    def greeting(self) -> str | None:
+        """The protocol of the port, where the server speaks first in that."""
+        return _GREETS.get(self.port)
+
     def url(self, scheme: Scheme) -> str:
-        """The same place asked by another protocol."""
-        path = self.path if scheme in (Scheme.HTTP, Scheme.HTTPS) and self.path.strip("/") else ""
+        """The same place asked by another protocol; the path is kept where both are of the web."""
+        of_the_web = {scheme, self.scheme} <= {Scheme.HTTP, Scheme.HTTPS}
+        path = self.path if of_the_web and self.path != "/" else ""
         return f"{scheme}://{self.host_and_port}{path}"
 
 

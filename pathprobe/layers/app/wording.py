@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pathprobe.layers.app.facts import Conversation, Took
-from pathprobe.layers.app.target import Question
+from pathprobe.layers.app.target import Question, Scheme
 
 _DAY = 86400
 
@@ -50,10 +50,21 @@ def app(target: str, *options: str) -> str:
 
 def again(question: Question, *options: str) -> str:
     """The same question with more options."""
+    return app(question.given, *_kept(question, options), *options)
+
+
+def instead(question: Question, scheme: Scheme) -> str:
+    """The same place asked by another protocol."""
+    return app(question.url(scheme), *_kept(question, ()))
+
+
+def _kept(question: Question, options: Sequence[str]) -> list[str]:
+    """The options that say whom to ask; not the headers, which may hold a secret."""
     given = ["--sni " + shlex.quote(question.name)] if question.name else []
-    given += ["--connect-to " + shlex.quote(question.connect_to)] if question.connect_to else []
+    if question.connect_to and question.connect_to != question.host:
+        given.append("--connect-to " + shlex.quote(question.connect_to))
     given += ["--ca " + shlex.quote(question.authorities)] if question.authorities else []
-    return app(question.given, *(one for one in given if not _is_replaced(one, options)), *options)
+    return [one for one in given if not _is_replaced(one, options)]
 
 
 def _is_replaced(option: str, options: Sequence[str]) -> bool:

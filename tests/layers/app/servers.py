@@ -19,13 +19,16 @@ PATIENCE = 20.0
 def serving(script: Script, listener: socket.socket | None = None) -> Iterator[int]:
     """The port; each connection is given to the script, one after the other, and closed behind it."""
     listener = listener or socket.create_server(("127.0.0.1", 0))
+    ending = threading.Event()
+    talking: list[socket.socket] = []
 
     def serve() -> None:
-        while True:
+        while not ending.is_set():
             try:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            talking[:] = [connection]
             with connection, suppress(OSError):
                 connection.settimeout(PATIENCE)
                 script(connection)
@@ -35,8 +38,11 @@ def serving(script: Script, listener: socket.socket | None = None) -> Iterator[i
     try:
         yield listener.getsockname()[1]
     finally:
-        # Wakes who waits in accept().
-        listener.shutdown(socket.SHUT_RDWR)
+        # Wakes who waits in accept(), or for a client whose farewell was lost.
+        ending.set()
+        for waited_for in (listener, *talking):
+            with suppress(OSError):
+                waited_for.shutdown(socket.SHUT_RDWR)
         thread.join()
         listener.close()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pathprobe.core.layers import Status
-from pathprobe.layers.app import CannotAsk
+from pathprobe.layers.app import CannotAsk, judge
 from pathprobe.layers.app.facts import How, Step
 from tests.layers.app.asking import SILENCE, row, seen, told
 from tests.layers.app.authority import NAME, Authority, issue, keep
@@ -238,6 +239,13 @@ def test_a_greeting_is_told_and_nothing_is_sent(octets: bytes, words: str) -> No
         layer = row(f"tcp://127.0.0.1:{port}")
     assert (layer.status, words in layer.summary) == (Status.PASS, True), layer.summary
     assert heard == [b""]
+
+
+def test_a_port_whose_protocol_greets_is_missed_where_it_does_not() -> None:
+    with serving(says_and_waits(b"")) as port:
+        conversation = told(f"tcp://127.0.0.1:{port}", timeout=SILENCE)
+    layer = judge(replace(conversation, question=replace(conversation.question, port=22)), now=0)
+    assert (layer.status, "does not greet within 0.2 s, as SSH does" in layer.summary) == (Status.WARN, True)
 
 
 def test_a_server_that_waits_for_its_client_is_connected_to_and_no_more_is_claimed() -> None:
