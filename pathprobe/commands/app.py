@@ -130,7 +130,7 @@ def app(target: str, as_json: bool, verbose: bool, **options: Any) -> None:
         started=started,
         duration=time.monotonic() - begun,
         layers=(row,),
-        conclusion=conclude(row, asked),
+        conclusion=conclude(row, question),
     )
     click.echo(_rendered(report, as_json=as_json, verbose=verbose))
     sys.exit(status.of_layers((row,)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from pathprobe.layers.app import banner, connect, dns, dns_message, grpc, http, tls
+from pathprobe.layers.app import banner, connect, dns, dns_message, grpc, http, records, tls
 from pathprobe.layers.app.connect import CannotAsk, Deadline, Stream
 from pathprobe.layers.app.facts import (
     Attempt,
@@ -145,7 +145,9 @@ def _speak(told: Conversation, stream: http.AnyStream) -> Conversation:
         case Scheme.HTTP | Scheme.HTTPS:
             answer, times = http.ask(stream, question)
             told = replace(told, times=(*told.times, *times))
-            return replace(told, http=answer) if isinstance(answer, HttpAnswer) else replace(told, broken=answer)
+            if isinstance(answer, HttpAnswer):
+                return replace(told, http=answer)
+            return replace(told, broken=_in_the_light_of_tls(told, answer))
         case Scheme.GRPC | Scheme.GRPCS:
             return _grpc(told, stream)
         case Scheme.TLS:
@@ -155,6 +157,23 @@ def _speak(told: Conversation, stream: http.AnyStream) -> Conversation:
             greeting, times = banner.listen(stream, question.timeout, awaited=question.greeting is not None)
             told = replace(told, times=(*told.times, *times))
             return replace(told, banner=greeting) if isinstance(greeting, Banner) else replace(told, broken=greeting)
+
+
+def _in_the_light_of_tls(told: Conversation, broken: Broken) -> Broken:
+    """Many servers that await TLS hang up on everything else without a word; a greeting of TLS tells."""
+    question = told.question
+    silent = not broken.head and broken.ended.how in (How.CLOSED, How.RESET)
+    if question.is_over_tls or not silent:
+        return broken
+    stream, _ = connect.connect((told.address or "",), question.port, question.timeout)
+    if stream is None:
+        return broken
+    try:
+        made = tls.context(protocols=(), verified=False, authorities=None)
+        tls.shake_hands(stream, made, name=question.tls_name, timeout=question.timeout)
+        return replace(broken, speaks_tls=bool(records.glance(stream.head).is_tls))
+    finally:
+        stream.close()
 
 
 def _objected(told: Conversation, stream: http.AnyStream) -> Conversation:
@@ -171,7 +190,7 @@ def _grpc(told: Conversation, stream: http.AnyStream) -> Conversation:
     broken, times = grpc.greet(stream, told.question.timeout)
     told = replace(told, times=(*told.times, *times))
     if broken:
-        return replace(told, broken=broken)
+        return replace(told, broken=_in_the_light_of_tls(told, broken))
     if told.handshake and not holds(told.handshake):
         return replace(told, withheld=True)
     answer, times = grpc.ask(told.question, told.address or "", told.handshake)

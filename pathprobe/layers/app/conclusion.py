@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
-
-from pathprobe.core.layers import Asked, Conclusion, Layer, Status
+from pathprobe.core.layers import Conclusion, Layer, Status
+from pathprobe.layers.app.target import Question
+from pathprobe.layers.app.wording import again
 
 _WORDS = {Status.FAIL: "BROKEN", Status.UNKNOWN: "UNKNOWN"}
 
 
-def conclude(row: Layer, asked: Asked) -> Conclusion:
+def conclude(row: Layer, question: Question) -> Conclusion:
     """One sentence, and what to do next."""
     word = "NOT SERVED" if row.is_absent else _WORDS.get(row.status, "HEALTHY")
-    again = f"pathprobe app {shlex.quote(asked.given)}"
     if row.status is Status.FAIL:
         summary = f"layer {row.number} ({row.name}): {row.summary}"
-        steps = (f"Mend that, then look again: {again}",)
+        steps = (f"Mend that, then look again: {again(question)}",)
         return Conclusion(layer=row.number, word=word, summary=summary, next_steps=steps)
     if row.status is Status.UNKNOWN:
         summary = f"layer {row.number} ({row.name}) could not be told"

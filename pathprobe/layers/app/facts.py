@@ -89,7 +89,7 @@ class Broken:
 
     ``head``: the first octets that came in clear; ``sent`` and ``received`` count octets on the wire.
     ``offered``: the version that the server chose in its ServerHello, such as "TLS 1.0". ``wants_certificate``: it had
-    asked for one of the client.
+    asked for one of the client. ``speaks_tls``: asked in clear it hung up, and TLS it answers.
     """
 
     step: Step
@@ -100,6 +100,7 @@ class Broken:
     received: int = 0
     offered: str | None = None
     wants_certificate: bool = False
+    speaks_tls: bool = False
     kernel: KernelView | None = None
 
 

@@ -35,6 +35,8 @@ def find(told: Conversation, broken: Broken) -> Iterator[Finding]:
         yield _unconnected(told, broken)
     elif _lacks_certificate(told, broken):
         yield Finding(status=Status.FAIL, sentence="the server demands a client certificate", why=_STRICT, fix=_SHOW)
+    elif broken.speaks_tls:
+        yield _awaits_tls(question)
     elif broken.ended.how is How.OTHER_PROTOCOL:
         yield _other_protocol(broken, question)
     elif broken.ended.how is How.ALERT:
@@ -85,13 +87,10 @@ def _other_protocol(broken: Broken, question: Question) -> Finding:
     said = spoken(broken.head)
     asked = "the TLS greeting" if broken.step is Step.TLS else f"{_asked_in(question)}"
     sentence = f"{asked} is answered with {said.told}" if said.text or said.protocol else f"{asked} is not understood"
+    fix: tuple[str, ...]
     if said.protocol == TLS:
-        secure = Scheme.GRPCS if question.scheme is Scheme.GRPC else Scheme.HTTPS
         sentence = f"{asked} was sent to a port that speaks TLS: it is answered with {said.told}"
-        fix: tuple[str, ...] = (
-            instead(question, secure),
-            f"# clients: {secure}:// in the place of {question.scheme}://",
-        )
+        fix = _by_tls(question)
     elif broken.step is Step.TLS and said.protocol == HTTP:
         sentence = f"TLS was spoken to a port that speaks plain HTTP: {sentence}"
         fix = (instead(question, Scheme.HTTP), "# clients: http:// in the place of https://, or TLS on the server")
@@ -109,6 +108,16 @@ def _other_protocol(broken: Broken, question: Question) -> Finding:
         if broken.step is Step.TLS and said.protocol in ("SMTP", "FTP", "IMAP", "POP3", "MySQL", "SMTP or FTP"):
             fix = (*fix, "# that protocol begins in clear; TLS comes by STARTTLS or its like, or has a port of its own")
     return Finding(status=Status.FAIL, sentence=sentence, why=_MISMATCH, fix=fix)
+
+
+def _awaits_tls(question: Question) -> Finding:
+    sentence = f"{_asked_in(question)} was sent to a port that speaks TLS: it hangs up, and answers a greeting of TLS"
+    return Finding(status=Status.FAIL, sentence=sentence, why=_MISMATCH, fix=_by_tls(question))
+
+
+def _by_tls(question: Question) -> tuple[str, ...]:
+    secure = Scheme.GRPCS if question.scheme is Scheme.GRPC else Scheme.HTTPS
+    return instead(question, secure), f"# clients: {secure}:// in the place of {question.scheme}://"
 
 
 def _asked_in(question: Question) -> str:
@@ -173,8 +182,6 @@ def _hung_up(broken: Broken, question: Question) -> Finding:
         fixes.append(instead(question, Scheme.HTTP) + "  # does it speak without TLS?")
     if step is Step.TLS and is_address(question.tls_name):
         fixes.append(again(question, "--sni NAME") + "  # does it want to be asked by a name?")
-    if question.scheme is Scheme.HTTP and not broken.head:
-        fixes.append(instead(question, Scheme.HTTPS) + "  # does it await TLS?")
     fixes.append(on_the_path(question) + "  # is it the host itself that hangs up?")
     return Finding(status=Status.FAIL, sentence=sentence, why=_HUNG_UP, fix=tuple(fixes))
 

@@ -148,4 +148,4 @@ def _seen(answer: HttpAnswer, question: Question) -> Iterator[Evidence]:
     if question.scheme is Scheme.HTTPS and not answer.strict_transport:
         yield Evidence(source="header", text="no Strict-Transport-Security (HSTS)")
     if answer.status >= 400 and answer.body:
-        yield Evidence(source="body", text=answer.body[:160])
+        yield Evidence(source="body", text=" ".join(answer.body.split())[:160])

@@ -59,11 +59,12 @@ def instead(question: Question, scheme: Scheme) -> str:
 
 
 def _kept(question: Question, options: Sequence[str]) -> list[str]:
-    """The options that say whom to ask; not the headers, which may hold a secret."""
+    """The options that say whom to ask and what to expect; not the headers, which may hold a secret."""
     given = ["--sni " + shlex.quote(question.name)] if question.name else []
     if question.connect_to and question.connect_to != question.host:
         given.append("--connect-to " + shlex.quote(question.connect_to))
     given += ["--ca " + shlex.quote(question.authorities)] if question.authorities else []
+    given += ["--expect-status " + ",".join(question.expected)] if question.expected else []
     return [one for one in given if not _is_replaced(one, options)]
 
 

@@ -40,6 +40,7 @@ class Peer:
         pass
 
 
+TRUSTING = tls.context(protocols=("http/1.1",), verified=True, authorities=None)
 ENDS = st.sampled_from([How.CLOSED, How.RESET, How.TIMEOUT])
 LINES = st.sampled_from(
     [
@@ -104,8 +105,7 @@ RECORDS = st.lists(
 
 @given(RECORDS, ENDS)
 def test_to_tls(pieces: list[bytes], how: How) -> None:
-    made = tls.context(protocols=("http/1.1",), verified=True, authorities=None)
-    found = tls.shake_hands(Peer(pieces, how), made, name="web1", timeout=1.0)  # type: ignore[arg-type]
+    found = tls.shake_hands(Peer(pieces, how), TRUSTING, name="web1", timeout=1.0)  # type: ignore[arg-type]
     assert isinstance(found, Broken)
     assert_harmless(Conversation(question=parse("https://web1/"), broken=found))
 

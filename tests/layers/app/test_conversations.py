@@ -172,6 +172,20 @@ def test_what_comes_before_the_answer_proper_is_passed_over() -> None:
         assert "HTTP 204" in row(f"http://127.0.0.1:{port}/").summary
 
 
+def test_a_server_that_awaits_tls_and_hangs_up_on_all_else_is_recognised(made: Authority, tmp_path: Path) -> None:
+    context = tls_context(*keep(tmp_path, "some", issue(NAME, made.intermediate, names=(NAME,))))
+
+    def script(connection: socket.socket) -> None:
+        if connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            in_tls(context)(connection)
+
+    with serving(script) as port:
+        layer = row(f"http://{NAME}:{port}/")
+    assert layer.status is Status.FAIL
+    assert "plain HTTP was sent to a port that speaks TLS: it hangs up" in layer.summary
+    assert layer.fix[0] == f"pathprobe app https://{NAME}:{port} --connect-to 127.0.0.1"
+
+
 # --- TLS as servers of other makes speak it
 
 

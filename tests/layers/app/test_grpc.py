@@ -81,7 +81,11 @@ def test_an_untrusted_server_is_not_asked(servers: dict[str, int]) -> None:
 
 def test_in_clear_to_a_tls_port_and_the_other_way_round(servers: dict[str, int]) -> None:
     layer = row(f"grpc://127.0.0.1:{servers['healthy-tls']}")
-    assert layer.status is Status.FAIL
+    assert (layer.status, "HTTP/2 was sent to a port that speaks TLS: it hangs up" in layer.summary) == (
+        Status.FAIL,
+        True,
+    )
+    assert layer.fix[0] == f"pathprobe app grpcs://127.0.0.1:{servers['healthy-tls']}"
     layer = row(f"grpcs://127.0.0.1:{servers['healthy']}")
     assert (layer.status, "HTTP/2 alone" in layer.summary) == (Status.FAIL, True), layer.summary
     assert layer.fix[0] == f"pathprobe app grpc://127.0.0.1:{servers['healthy']}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pathprobe.core.layers import Asked, Layer, LayerName, Status
+from pathprobe.core.layers import Layer, LayerName, Status
 from pathprobe.layers.app import conclude, judge, parse
 from pathprobe.layers.app.certificate import Certificate
 from pathprobe.layers.app.facts import (
@@ -187,7 +187,7 @@ def test_a_silence_is_measured_by_what_the_kernel_knows(kernel: KernelView | Non
 )
 def test_conclusions(status: Status, absent: bool, word: str, layer: int | None) -> None:
     row = Layer(name=LayerName.APPLICATION, status=status, summary="x", is_absent=absent)
-    concluded = conclude(row, Asked(given="https://web1/", protocol="tcp", port=443, address="10.0.0.5"))
+    concluded = conclude(row, parse("https://web1/"))
     assert (concluded.word, concluded.layer) == (word, layer)
 
 
