@@ -28,6 +28,14 @@ def test_a_service_that_is_well_takes_one_row() -> None:
     assert row.startswith("  7 application  pass     HTTP 200 OK in ")
 
 
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_every_option(flag: str) -> None:
+    said = app(flag)
+    assert said.exit_code == status.OK
+    options = ("--sni", "--header", "--expect-status", "--insecure", "--connect-to", "--timeout", "--json", "-4", "-6")
+    assert all(option in said.stdout for option in options)
+
+
 def test_times_and_headers_are_shown_to_who_asks() -> None:
     with serving(OK) as port:
         result = app(f"http://127.0.0.1:{port}/", "-v")

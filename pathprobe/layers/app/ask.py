@@ -100,6 +100,7 @@ def _secure(told: Conversation, stream: Stream) -> tuple[tls.Secured | None, Con
     distrust: Distrust | None = None
     if isinstance(found, Distrust):
         distrust = found
+        stream.close()
         again, attempts = connect.connect((told.address or "",), question.port, question.timeout)
         if again is None:
             ended = attempts[-1].ended or Ended(how=How.OTHER)
@@ -147,7 +148,7 @@ def _speak(told: Conversation, stream: http.AnyStream) -> Conversation:
             told = replace(told, times=(*told.times, *times))
             if isinstance(answer, HttpAnswer):
                 return replace(told, http=answer)
-            return replace(told, broken=_in_the_light_of_tls(told, answer))
+            return replace(told, broken=_in_the_light_of_tls(told, answer, stream))
         case Scheme.GRPC | Scheme.GRPCS:
             return _grpc(told, stream)
         case Scheme.TLS:
@@ -159,12 +160,14 @@ def _speak(told: Conversation, stream: http.AnyStream) -> Conversation:
             return replace(told, banner=greeting) if isinstance(greeting, Banner) else replace(told, broken=greeting)
 
 
-def _in_the_light_of_tls(told: Conversation, broken: Broken) -> Broken:
+def _in_the_light_of_tls(told: Conversation, broken: Broken, ended: http.AnyStream) -> Broken:
     """Many servers that await TLS hang up on everything else without a word; a greeting of TLS tells."""
     question = told.question
     silent = not broken.head and broken.ended.how in (How.CLOSED, How.RESET)
     if question.is_over_tls or not silent:
         return broken
+    # A server that serves one after the other gets to the next only now.
+    ended.close()
     stream, _ = connect.connect((told.address or "",), question.port, question.timeout)
     if stream is None:
         return broken
@@ -190,9 +193,10 @@ def _grpc(told: Conversation, stream: http.AnyStream) -> Conversation:
     broken, times = grpc.greet(stream, told.question.timeout)
     told = replace(told, times=(*told.times, *times))
     if broken:
-        return replace(told, broken=_in_the_light_of_tls(told, broken))
+        return replace(told, broken=_in_the_light_of_tls(told, broken, stream))
     if told.handshake and not holds(told.handshake):
         return replace(told, withheld=True)
+    stream.close()
     answer, times = grpc.ask(told.question, told.address or "", told.handshake)
     return replace(told, grpc=answer, times=(*told.times, *times))
 

@@ -120,7 +120,8 @@ def _redirected(answer: HttpAnswer, question: Question) -> Iterator[Finding]:
     elif (before.scheme, after.scheme) == ("https", "http"):
         yield Finding(status=Status.WARN, sentence=told, why=_DOWNGRADE_MATTERS, fix=(app(to),))
     else:
-        yield Finding(status=Status.PASS, sentence=told, fix=(app(to),))
+        fix = (app(to),) if after.scheme in (Scheme.HTTP, Scheme.HTTPS) else ()
+        yield Finding(status=Status.PASS, sentence=told, fix=fix)
 
 
 def _difference(before: SplitResult, after: SplitResult) -> str:

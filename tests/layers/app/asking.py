@@ -12,7 +12,7 @@ from pathprobe.layers.app import ask, judge, parse
 from pathprobe.layers.app.facts import Conversation
 
 #: Seconds: enough for a busy machine where an answer is awaited, little where a silence is.
-PATIENCE, SILENCE = 5.0, 0.2
+PATIENCE, SILENCE = 10.0, 0.5
 
 
 def told(target: str, **options: Any) -> Conversation:

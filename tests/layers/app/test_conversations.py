@@ -46,7 +46,7 @@ def test_a_refusal_names_the_port_and_what_says_more() -> None:
 
 @pytest.mark.parametrize(
     ("octets", "words"),
-    [(b"", "nothing came within 0.2 s"), (HALF_A_SERVER_HELLO, f"only {len(HALF_A_SERVER_HELLO)} octets came")],
+    [(b"", "nothing came within 0.5 s"), (HALF_A_SERVER_HELLO, f"only {len(HALF_A_SERVER_HELLO)} octets came")],
 )
 def test_a_handshake_that_stalls_points_to_the_path_mtu_and_says_that_it_is_not_sure(octets: bytes, words: str) -> None:
     with serving(says_and_waits(octets)) as port:
@@ -64,7 +64,7 @@ def test_a_server_that_never_answers_is_told_from_one_that_is_not_there(target: 
     with serving(says_and_waits(b"")) as port:
         layer = row(target.format(port), timeout=SILENCE)
     assert layer.status is Status.FAIL
-    assert "it accepts the connection and answers nothing within 0.2 s" in layer.summary
+    assert "it accepts the connection and answers nothing within 0.5 s" in layer.summary
 
 
 def test_an_answer_that_breaks_off_is_told_with_its_length() -> None:
@@ -259,7 +259,7 @@ def test_a_port_whose_protocol_greets_is_missed_where_it_does_not() -> None:
     with serving(says_and_waits(b"")) as port:
         conversation = told(f"tcp://127.0.0.1:{port}", timeout=SILENCE)
     layer = judge(replace(conversation, question=replace(conversation.question, port=22)), now=0)
-    assert (layer.status, "does not greet within 0.2 s, as SSH does" in layer.summary) == (Status.WARN, True)
+    assert (layer.status, "does not greet within 0.5 s, as SSH does" in layer.summary) == (Status.WARN, True)
 
 
 def test_a_server_that_waits_for_its_client_is_connected_to_and_no_more_is_claimed() -> None:

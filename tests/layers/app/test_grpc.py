@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,6 +105,12 @@ def of(answer: GrpcAnswer) -> Any:
 def test_without_grpcio_it_is_said_what_to_install() -> None:
     layer = of(GrpcAnswer(missing=grpc.INSTALL))
     assert (layer.status, layer.fix) == (Status.UNKNOWN, ("pip install 'pathprobe[grpc]'",))
+
+
+def test_that_grpcio_is_not_installed_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    answer, times = grpc.ask(parse("grpc://a:1"), "127.0.0.1", None)
+    assert (answer.missing, times) == (grpc.INSTALL, ())
 
 
 @pytest.mark.parametrize(

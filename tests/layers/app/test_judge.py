@@ -109,6 +109,7 @@ def test_what_web_servers_say_to_plain_http_on_a_tls_port_is_known(body: str) ->
         ("/login", Status.PASS, "it leads to https://web1:443/login"),
         ("http://web1/", Status.WARN, "(without TLS)"),
         ("https://[broken/", Status.WARN, "which is no URL"),
+        ("mailto:a@b.example", Status.PASS, "it leads to mailto:a@b.example"),
     ],
 )
 def test_redirections(location: str, status: Status, words: str) -> None:
