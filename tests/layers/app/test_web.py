@@ -91,6 +91,7 @@ def test_a_good_certificate_is_told_with_its_days_and_protocol(web: Web, made: A
         ("other-name", Status.FAIL, f"the certificate is for other.example, www.other.example and not for {NAME}"),
         ("nameless", Status.FAIL, "the certificate has no alternative name at all"),
         ("self-signed", Status.FAIL, "the certificate is self-signed"),
+        ("stranger", Status.FAIL, "the chain ends at A stranger's root, which this machine does not trust"),
         ("leaf-only", Status.FAIL, "the chain is incomplete: the server sends its own certificate alone, and "),
         ("leaf-only", Status.FAIL, "CN=Issuer of the tests, who issued the last, is not trusted here"),
     ],

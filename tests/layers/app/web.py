@@ -8,10 +8,10 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.layers.app.authority import NAME, Authority, Issued, issue, keep, pem
+from tests.layers.app.authority import NAME, Authority, Issued, issue, keep
 
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -72,6 +72,7 @@ class Web:
 
 def certificates(made: Authority) -> dict[str, Issued]:
     """Site -> what it shows."""
+    stranger = issue("A stranger's root", authority=True)
     good = (NAME, "*.wild.example", "127.0.0.1")
     return {
         "good": issue(NAME, made.intermediate, names=good),
@@ -83,7 +84,7 @@ def certificates(made: Authority) -> dict[str, Issued]:
         "expired-other": issue("old.example", made.intermediate, names=("old.example",), days=(-90, -1.5)),
         "nameless": issue(NAME, made.intermediate),
         "self-signed": issue(NAME, names=good),
-        "stranger": issue(NAME, issue("A stranger's root", authority=True), names=good),
+        "stranger": replace(issue(NAME, stranger, names=good), above=(stranger.certificate,)),
         "wants-certificate": issue(NAME, made.intermediate, names=good),
         "old-tls": issue(NAME, made.intermediate, names=good),
         "rejects": issue(NAME, made.intermediate, names=good),
@@ -116,8 +117,6 @@ def nginx(folder: Path, made: Authority) -> Iterator[Web]:
         sites = [_PLAIN.format(port=ports["plain"])]
         for site, certificate in issued.items():
             chain, key = keep(folder, site, certificate, whole=site != "leaf-only")
-            if site == "stranger":
-                chain.write_bytes(pem(certificate.certificate))
             more = _more(site, made)
             versions = "TLSv1.1" if site == "old-tls" else "TLSv1.2 TLSv1.3"
             where = {"port": ports[site], "name": NAME, "chain": chain, "key": key}
