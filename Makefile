@@ -5,14 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools firewalls sshd peers rivals viewers recorders clean
+.PHONY: demo test test-scenarios test-networks test-rest lint evidence accuracy bench captures tools firewalls sshd servers peers rivals viewers recorders clean
 
 demo: $(READY) tools
 	@$(BIN)/pathprobe demo
 
 # Real networks are mostly waited for, the rest is computed: side by side. Threads, which a runner for many
 # processes would start, are no good for labs.
-test: $(READY) tools firewalls sshd
+test: $(READY) tools firewalls sshd servers
 	@$(MAKE) --no-print-directory --jobs 3 --output-sync=target test-scenarios test-networks test-rest
 
 test-scenarios:
@@ -101,6 +101,19 @@ sshd:
 	  if [ "$$(id -u)" = 0 ] && [ -d /run/systemd/system ]; then systemctl mask ssh.service ssh.socket; fi;; \
 	esac; \
 	$(call install,The tests over ssh need:$$missing)
+
+# Whom the tests of layer 7 ask. Debian would start nginx: masked where systemd runs, elsewhere policy-rc.d forbids it for
+# the time of the installation; what was there before stays as it is.
+servers:
+	@export PATH="$$PATH:/usr/sbin:/sbin"; missing=''; policy=/usr/sbin/policy-rc.d; \
+	command -v nginx >/dev/null || missing=" nginx"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ]; then \
+	  if [ -d /run/systemd/system ]; then systemctl mask nginx; \
+	  elif [ ! -e $$policy ]; then \
+	    trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod 755 $$policy; \
+	  fi; \
+	fi; \
+	$(call install,The tests of services need:$$missing)
 
 # What pathprobe is compared with.
 peers:

@@ -28,6 +28,7 @@ _COMMANDS = {
         "cloud",
         "Would the cloud's own rules (AWS, Alibaba, Tencent, Azure, Google) let it in, and its answer out?",
     ),
+    "app": ("app", "The port is open, but does the service speak: http, https, tls, grpc, tcp, dns?"),
     "lab": ("lab", "Throw-away networks with a known fault, to learn on and to test on."),
     "demo": ("demo", "See it find a silent drop in a network of its own."),
 }

@@ -100,7 +100,12 @@ class Asked:
 
     @property
     def label(self) -> str:
-        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``, ``10.0.0.5 icmp``."""
+        """``8080/tcp``, ``8080/tcp from 10.0.0.9``, ``8080/tcp over IPv4``, ``10.0.0.5:8080/tcp``, ``10.0.0.5 icmp``.
+
+        A URL as it was asked.
+        """
+        if "://" in self.given:
+            return self.given
         over = f" over IPv{self.version}" if self.version and not self.source else ""
         return self._label_of_address + self.label_of_port + over + (f" from {self.source}" if self.source else "")
 

@@ -56,3 +56,9 @@ probe = Probe(id=1, role=Role.TEST, flow=flow, flow_number=0, ttl=3, attempt=1, 
 Crafter().craft(probe)
 """
     assert "scapy" not in loaded_after(statement)
+
+
+def test_a_conversation_loads_neither_scapy_nor_asyncio_nor_grpc() -> None:
+    loaded = loaded_after("import pathprobe.commands.app\nimport pathprobe.layers.app")
+    assert "h11" in loaded
+    assert loaded.isdisjoint({"scapy", "asyncio", "grpc"})
