@@ -55,6 +55,7 @@ def test_json_is_of_the_layers_schema() -> None:
         "port": port,
         "protocol": "tcp",
         "from": None,
+        "version": None,
     }
     (layer,) = document["layers"]
     assert (layer["layer"], layer["name"], layer["status"]) == (7, "application", "fail")

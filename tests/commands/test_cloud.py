@@ -66,6 +66,7 @@ def test_json_is_one_document_of_the_layers_schema(written: Path) -> None:
         "port": 8080,
         "protocol": "tcp",
         "from": "203.0.113.7",
+        "version": None,
     }
     (layer,) = document["layers"]
     assert (layer["layer"], layer["name"], layer["status"]) == (6, "cloud", "fail")

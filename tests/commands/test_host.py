@@ -51,6 +51,7 @@ def row(document: dict[str, Any], name: str) -> dict[str, Any]:
 @pytest.fixture
 def server(lab_host: None) -> Iterator[None]:  # noqa: ARG001
     with two_hosts(), listening(SERVER, PORT):
+        run_on_server(f"ip route add default via {CLIENT_ADDRESS}")
         yield
 
 
@@ -286,6 +287,15 @@ def test_rules_that_no_installed_tool_can_show_are_not_called_none(
     monkeypatch.setenv("PATH", str(tmp_path))
     firewall = row(told(str(PORT), expected=status.UNCLEAR), "firewall")
     assert "nft is not installed" in firewall["summary"]
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_a_client_to_whom_no_route_leads_back_gets_no_answer() -> None:
+    run_on_server("ip route delete default; ip route add blackhole 198.51.100.0/24")
+    for client in ("192.0.2.9", "198.51.100.7"):
+        document = told(str(PORT), "--from", client, expected=status.BLOCKED)
+        assert f"there is no route back to {client}" in row(document, "kernel")["summary"]
 
 
 @pytest.mark.lab

@@ -64,7 +64,7 @@ def read(system: System) -> Docker | Unread | None:
     if isinstance(listing, Unread):
         return None if listing.is_missing else listing
     if not listing.worked:
-        lines = listing.error.strip().splitlines()
+        lines = [line for line in listing.error.strip().splitlines() if not line.startswith("WARNING")]
         return Unread(reason=lines[0] if lines else f"docker ended with status {listing.status}")
     networks = system.run(*_NETWORKS)
     told = [] if isinstance(networks, Unread) else list(_objects(networks.out))
