@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,12 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from pathprobe.commands import status, ticket
+from pathprobe.commands.address import Address
 from pathprobe.commands.ending import fail
 from pathprobe.commands.seconds import Seconds
 from pathprobe.commands.terminal import is_terminal, width
 from pathprobe.engine.ticket_place import CannotPlace
 
 if TYPE_CHECKING:
+    from pathprobe.commands.diagnose_rows import Sources
     from pathprobe.core.layers import Layer, LayersReport
     from pathprobe.core.report import Report, Result, Target
 
@@ -30,6 +31,15 @@ _IN_TICKET = ("diagnosis.txt", "diagnosis.json")
 
 @click.command()
 @click.argument("target", metavar="HOST:PORT[/tcp|/udp]")
+@click.option("--ssh", metavar="[USER@]HOST", help="Look at the server too, over ssh: it needs python3, no more.")
+@click.option("--host-report", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="What `pathprobe host PORT --json` printed on the server.")  # fmt: skip
+@click.option("--cloud", metavar="FILE|aws", multiple=True,
+              help="The cloud's rules, as its command line prints them; or AWS itself.")  # fmt: skip
+@click.option("--app", metavar="URL", help="What to ask of the service (default: what its port is known for).")
+@click.option("--no-app", is_flag=True, help="Say nothing to the service.")
+@click.option("--from", "client", type=Address(), metavar="ADDRESS",
+              help="The client's address as the server's side sees it (default: the probes' own).")  # fmt: skip
 @click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document (pathprobe-layers/1) instead of text.")
 @click.option("-w", "--write", metavar="FILE.pcapng", type=click.Path(path_type=Path, dir_okay=False),
@@ -45,14 +55,37 @@ _IN_TICKET = ("diagnosis.txt", "diagnosis.json")
 @click.option("--ticket", "place", metavar="DIR|FILE.zip", type=click.Path(path_type=Path),
               help="Write all of it for others: diagnosis, report and packets.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show what was seen of healthy layers too.")
-def diagnose(target: str, **options: Any) -> None:
+def diagnose(
+    target: str,
+    ssh: str | None,
+    host_report: Path | None,
+    cloud: tuple[str, ...],
+    app: str | None,
+    no_app: bool,
+    client: Any,
+    expect: str | None,
+    **options: Any,
+) -> None:
     """Why can I not connect? All layers in order, the broken one named, with whom to ask or what to run.
 
     \b
     Exit status: 0 every layer that was looked at is well, 3 nothing listens, 4 one is broken, 6 could not tell;
     1 could not do the job, 2 wrong command line, 130 interrupted.
     """
-    _run(_target(target, options["family"]), **options)
+    from pathprobe.commands.diagnose_rows import Sources
+
+    if ssh and host_report:
+        raise click.UsageError("--ssh and --host-report both say what the server is like: give one")
+    sources = Sources(
+        ssh=ssh,
+        report=host_report,
+        cloud=cloud,
+        client=None if client is None else str(client),
+        url=app,
+        application=not no_app,
+        expected=expect,
+    )
+    _run(_target(target, options["family"]), sources, **options)
 
 
 def _target(text: str, family: int | None) -> Target:
@@ -74,7 +107,9 @@ def _target(text: str, family: int | None) -> Target:
     return found
 
 
-def _run(target: Target, *, place: Path | None, as_json: bool, verbose: bool, **options: Any) -> NoReturn:
+def _run(
+    target: Target, sources: Sources, *, place: Path | None, as_json: bool, verbose: bool, **options: Any
+) -> NoReturn:
     from pathprobe.core.layers import Asked, LayersReport
     from pathprobe.output.diagnosis.checklist import checklist
     from pathprobe.output.diagnosis.joining import conclude
@@ -86,7 +121,7 @@ def _run(target: Target, *, place: Path | None, as_json: bool, verbose: bool, **
     if not probed.results:
         sys.exit(status.INTERRUPTED)
     (result,) = probed.results
-    layers = _rows(target, result, options)
+    layers = _rows(target, result, sources)
     report = LayersReport(
         asked=Asked(
             given=target.given,
@@ -116,41 +151,13 @@ def _probe(target: Target, kept: ticket.Ticket, options: dict[str, Any]) -> Repo
         fail(str(error), status.CANNOT)
 
 
-def _rows(target: Target, result: Result, options: dict[str, Any]) -> tuple[Layer, ...]:
-    """In the order of the layers; each is looked at as far as that makes sense after what is known."""
-    from pathprobe.output.diagnosis import probed
+def _rows(target: Target, result: Result, sources: Sources) -> tuple[Layer, ...]:
+    from pathprobe.commands.diagnose_rows import CannotAsk, rows
 
-    rows = [*_server(target, result, options), probed.connectivity(result), probed.path(result)]
-    return tuple(sorted(rows, key=lambda row: row.number))
-
-
-def _server(target: Target, result: Result, options: dict[str, Any]) -> Sequence[Layer]:
-    """Layers 1 to 3, where the server can be asked."""
-    from pathprobe.layers.host import PortQuestion, look
-    from pathprobe.layers.network_reading import read
-    from pathprobe.layers.system import ThisMachine
-
-    assert target.port is not None, "a target without a port is not diagnosed"
-    address = ipaddress.ip_address(target.address)
-    here = ThisMachine()
-    if not read(here).has(int(address), address.version):
-        return _not_looked_at()
-    question = PortQuestion(
-        port=target.port,
-        protocol=target.protocol,
-        source=ipaddress.ip_address(result.source) if result.source else None,
-        version=address.version,
-        expected=options["expect"],
-    )
-    return look(here, question, now=time.time())
-
-
-def _not_looked_at() -> Sequence[Layer]:
-    from pathprobe.core.layers import Layer, LayerName, Status
-
-    how = "not looked at: --ssh [user@]HOST or --host-report FILE does that"
-    names = (LayerName.LISTENING, LayerName.FIREWALL, LayerName.SELINUX)
-    return [Layer(name=name, status=Status.SKIP, summary=how) for name in names]
+    try:
+        return rows(target, result, sources)
+    except CannotAsk as error:
+        fail(str(error), status.CANNOT)
 
 
 def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_json: bool, verbose: bool) -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from pathprobe.commands import status
+from pathprobe.commands.address import Address
 from pathprobe.commands.host_backup import backup, restore
 from pathprobe.commands.seconds import Seconds
 from pathprobe.commands.terminal import is_terminal, width
@@ -49,18 +49,6 @@ class _Port(click.ParamType[tuple[int, str]]):
         if protocol not in _PROTOCOLS:
             self.fail(f"{protocol!r} is neither tcp nor udp", param, ctx)
         return int(number), protocol
-
-
-class _Address(click.ParamType[Any]):
-    """An address of either version."""
-
-    name = "address"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return ipaddress.ip_address(value)
-        except ValueError:
-            self.fail(f"{value!r} is no IP address", param, ctx)
 
 
 class _PortContext(click.Context):
@@ -102,7 +90,7 @@ host.add_command(restore)
 
 @host.command(_CHECK, hidden=True, cls=_PortCommand)
 @click.argument("port", type=_Port(), metavar="PORT[/tcp|/udp]")
-@click.option("--from", "source", type=_Address(), metavar="ADDRESS", help="Check for this client (default: any).")
+@click.option("--from", "source", type=Address(), metavar="ADDRESS", help="Check for this client (default: any).")
 @click.option("--expect", metavar="NAME", help="The program, unit or container that should serve it.")
 @click.option("-4", "family", flag_value=4, type=int, help="Over IPv4 only.")
 @click.option("-6", "family", flag_value=6, type=int, help="Over IPv6 only.")
