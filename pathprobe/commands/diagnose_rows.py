@@ -48,7 +48,12 @@ def rows(target: Target, result: Result, sources: Sources) -> tuple[Layer, ...]:
     """A row for each layer, in their order. Raises CannotAsk."""
     from pathprobe.output.diagnosis import probed
 
-    found = [*_server(target, result, sources), probed.connectivity(result), probed.path(result)]
+    server = _server(target, result, sources)
+    connectivity = probed.connectivity(result)
+    if any(row.status is not Status.SKIP for row in server):
+        # Whether nothing listens is the server's word then: a rule resets as well.
+        connectivity = replace(connectivity, is_absent=False)
+    found = [*server, connectivity, probed.path(result)]
     found += [_cloud(target, result, sources), _application(target, result, sources)]
     return tuple(sorted(found, key=lambda row: row.number))
 

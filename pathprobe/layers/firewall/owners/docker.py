@@ -64,6 +64,8 @@ def read(system: System) -> Docker | Unread | None:
     if isinstance(listing, Unread):
         return None if listing.is_missing else listing
     if not listing.worked:
+        if "Cannot connect to the Docker daemon" in listing.error:
+            return None  # it does not run, so nothing of it does
         lines = [line for line in listing.error.strip().splitlines() if not line.startswith("WARNING")]
         return Unread(reason=lines[0] if lines else f"docker ended with status {listing.status}")
     networks = system.run(*_NETWORKS)
