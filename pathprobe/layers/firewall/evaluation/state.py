@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
 
 from pathprobe.layers.firewall.evaluation.packet import Key, Packet
-from pathprobe.layers.firewall.evaluation.ranges import normalised, union
+from pathprobe.layers.firewall.evaluation.ranges import normalised
 from pathprobe.layers.firewall.model import Nat, Ranges
 from pathprobe.layers.firewall.outcome import Doubt, Place, Redirection
 
@@ -122,23 +121,29 @@ def _blurred(states: list[State]) -> list[State]:
     alike: dict[object, list[State]] = {}
     for state in states:
         alike.setdefault((state.packet.likeness, state.sent_to), []).append(state)
-    fewer = [reduce(_either, group) for group in alike.values()]
+    fewer = [_any_of(group) for group in alike.values()]
     if len(fewer) <= _MOST:
         return fewer
     sent: dict[object, list[State]] = {}
     for state in fewer:
         sent.setdefault((state.sent_to, state.packet.value(Key.DESTINATION)), []).append(state)
-    return [reduce(_either, group) for group in sent.values()]
+    return [_any_of(group) for group in sent.values()]
 
 
-def _either(one: State, other: State) -> State:
-    """What is known of both: of their ways here the first stands for all."""
-    packet = one.packet
-    if packet.likeness != other.packet.likeness:
-        differing = {
-            key: None for key, value in packet.numbers.items() if other.packet.numbers.get(key, value) != value
-        }
-        packet = packet.become(differing)
-    senders = union(packet.senders, other.packet.senders)
-    several = one.several or other.several or one.passed != other.passed
-    return replace(one, packet=packet.of(senders), assumed=one.assumed or other.assumed, several=several)
+def _any_of(group: list[State]) -> State:
+    """What is known of all of them: of their ways here the first stands for all."""
+    first, *others = group
+    if not others:
+        return first
+    packet = first.packet
+    for other in others:
+        if other.packet.likeness != packet.likeness:
+            packet = packet.become(_differing(packet, other.packet))
+    several = any(one.several or one.passed != first.passed for one in group)
+    assumed = next((one.assumed for one in group if one.assumed), None)
+    senders = _of_all(group).packet.senders
+    return replace(first, packet=packet.of(senders), assumed=assumed, several=several)
+
+
+def _differing(one: Packet, other: Packet) -> dict[Key, None]:
+    return {key: None for key, value in one.numbers.items() if other.numbers.get(key, value) != value}
