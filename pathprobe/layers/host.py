@@ -17,6 +17,7 @@ from pathprobe.layers.firewall import read as rules
 from pathprobe.layers.firewall.cases import IpAddress, questions
 from pathprobe.layers.firewall.evaluation.journey import Question
 from pathprobe.layers.firewall.judge import Case
+from pathprobe.layers.firewall.model import Family, Ruleset
 from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
 from pathprobe.layers.listening.placing import meets
 from pathprobe.layers.mandatory_access import judge as access
@@ -56,7 +57,7 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
             sockets=sockets,
             forwarded=sent_on is not None,
             lands_on=landing.address if landing else None,
-            **_ways(found, asked, here),
+            **_ways(system, found, asked, here),
         ),
         _access(system, asked, sockets, now=now),
     )
@@ -107,12 +108,13 @@ def _firewall(
     system: System, asked: PortQuestion, here: Network, reading: rules.Reading, found: tuple[Case, ...]
 ) -> Layer:
     kept_by = owners.read(system, reading.ruleset)
+    unfollowed = _unfollowed(reading.ruleset, here)
     row = firewall.judge(
         found,
         kept_by,
         port=asked.port,
         protocol=asked.protocol,
-        unseen=(*reading.unseen, *here.unseen),
+        unseen=(*reading.unseen, *here.unseen, *unfollowed),
         is_empty=not any(table.chains for table in reading.ruleset.tables),
     )
     missed = (*reading.notes, *owners.unseen(kept_by), *_not_followed(here))
@@ -120,23 +122,37 @@ def _firewall(
     return replace(row, evidence=tuple(dict.fromkeys((*row.evidence, *notes))))
 
 
+def _unfollowed(ruleset: Ruleset, here: Network) -> list[str]:
+    """Rules for what a bridge passes on: a packet for this machine that comes in by one meets them first."""
+    if not any(one.kind == "bridge" and one.addresses for one in here.interfaces):
+        return []
+    tables = [one for one in ruleset.tables if one.family is Family.BRIDGE and not one.dormant]
+    with_rules = [one.name for one in tables if any(chain.rules and chain.base for chain in one.chains.values())]
+    return [f"what the rules of table bridge {name} do is not followed" for name in with_rules]
+
+
 def _not_followed(here: Network) -> list[str]:
     return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
 
 
-def _ways(found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:
+def _ways(system: System, found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:
     """By which interface a named client's packet comes in and by which the answer leaves; nothing of a local one."""
     source = asked.source
-    if source is None or here.has(int(source), source.version):
+    if source is None or here.has(int(source), source.version) or not found:
         return {}
     interfaces = {case.question.interface for case in found}
-    route = here.route(int(source), source.version)
-    leads = route is not None and route.type == "unicast"
+    make = ipaddress.IPv4Address if source.version == 4 else ipaddress.IPv6Address
+    way = network_reading.way_to(system, str(source), str(make(found[0].question.destination)))
+    if way is None:
+        route = here.route(int(source), source.version)
+        leads = route is not None and route.type == "unicast"
+        why_none = None if leads else route.type if route else "no route"
+        way = network_reading.WayTo(device=route.device if route else None, why_none=why_none)
     return {
         "source": str(source),
         "arrival": interfaces.pop() if len(interfaces) == 1 else None,
-        "route_back": route.device if route else None,
-        "no_route_back": None if leads else route.type if route else "no route",
+        "route_back": way.device,
+        "no_route_back": way.why_none,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -51,6 +52,39 @@ def read(system: System) -> Network:
         forwarding=_forwarding(system, interfaces),
         unseen=tuple(dict.fromkeys(unseen)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayTo:
+    """``device``: by which the kernel would send now, its own rules followed; None: ``why_none`` says why not."""
+
+    device: str | None
+    why_none: str | None = None
+
+
+#: What the kernel says instead of a route (fib_table_lookup, fib_rules) -> what is in the way.
+_REFUSALS = {
+    "Network is unreachable": "no route",
+    "No route to host": "unreachable",
+    "Permission denied": "prohibit",
+    "Invalid argument": "blackhole",
+}
+
+
+def way_to(system: System, destination: str, source: str) -> WayTo | None:
+    """The kernel's own choice for a packet between these addresses, by its rules too; None where it cannot be asked."""
+    said = system.run("ip", "-j", "route", "get", destination, "from", source)
+    if isinstance(said, Unread):
+        return None
+    refusal = next((words for text, words in _REFUSALS.items() if text in said.error), None)
+    if refusal:
+        return WayTo(device=None, why_none=refusal)
+    try:
+        (entry,) = json.loads(said.out)
+        kind, device = entry.get("type", "unicast"), entry.get("dev")
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return WayTo(device=device) if kind in ("unicast", "local") else WayTo(device=None, why_none=str(kind))
 
 
 def _mapped(mapping: Callable[[Any], _Fact], entries: list[Any], unseen: list[str]) -> list[_Fact]:

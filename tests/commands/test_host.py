@@ -293,7 +293,8 @@ def test_rules_that_no_installed_tool_can_show_are_not_called_none(
 @pytest.mark.usefixtures("server")
 def test_a_client_to_whom_no_route_leads_back_gets_no_answer() -> None:
     run_on_server("ip route delete default; ip route add blackhole 198.51.100.0/24")
-    for client in ("192.0.2.9", "198.51.100.7"):
+    run_on_server("ip rule add to 203.0.113.7 prohibit")
+    for client in ("192.0.2.9", "198.51.100.7", "203.0.113.7"):
         document = told(str(PORT), "--from", client, expected=status.BLOCKED)
         assert f"there is no route back to {client}" in row(document, "kernel")["summary"]
 
