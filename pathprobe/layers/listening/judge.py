@@ -73,7 +73,13 @@ def _handed_on(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhere] | 
         sockets = [one.socket for one in behind]
         told += f"; there {clause(sockets, sees_all=facts.sees_all)}"
         return Finding(status=Status.PASS, sentence=told, evidence=(*_seen(facts), *(one.seen for one in sockets)))
-    return Finding(status=Status.PASS, sentence=told, evidence=tuple(_seen(facts)))
+    return Finding(
+        status=Status.UNKNOWN,
+        sentence=f"{told}; whether it is served there cannot be seen from here",
+        evidence=tuple(_seen(facts)),
+        why="No container of this machine that may be looked into has that address.",
+        fix=(f"sudo pathprobe {facts.protocol} {forwarded_to}",),
+    )
 
 
 def _unserved_behind(facts: Sockets, forwarded_to: str, behind: Sequence[Elsewhere]) -> Finding:

@@ -124,7 +124,9 @@ def _spread(facts: Sockets, present: Sequence[Socket], version: int | None) -> F
     if missed:
         sentence = f"{who}, not on {listed(missed)}"
         missing = ip_address(missed[0]).version if why == _FAMILY else None
-        return Finding(status=Status.WARN, sentence=sentence, why=why, fix=_fix(facts, present, missing=missing))
+        # Nobody outside finds it where no address of theirs is served at all.
+        status = Status.WARN if spread.served or spread.doubtful else Status.FAIL
+        return Finding(status=status, sentence=sentence, why=why, fix=_fix(facts, present, missing=missing))
     note = ", not over IPv6" if spread.unserved else ""
     return Finding(status=Status.PASS, sentence=who + note)
 

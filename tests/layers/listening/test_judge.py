@@ -109,7 +109,7 @@ BOTH = (LO, ETH0, ETH1)
         (
             found(socket("172.17.0.1", PYTHON), addresses=(LO, ETH0, DOCKER0)),
             {},
-            WARN,
+            FAIL,
             "172.17.0.1:8080, not on 10.0.0.5",
         ),
         (
@@ -130,6 +130,7 @@ BOTH = (LO, ETH0, ETH1)
             WARN,
             "0.0.0.0%eth1:8080, not on 10.0.0.5",
         ),
+        (found(socket("0.0.0.0", PYTHON), addresses=(LO, ETH0_V6)), {}, FAIL, "0.0.0.0:8080, not on fd00::5"),
         (found(socket("10.0.0.5", PYTHON), addresses=()), {}, WARN, "listens on 10.0.0.5:8080 only"),
         (found(socket("0.0.0.0", PYTHON), addresses=()), {}, PASS, "listens on 0.0.0.0:8080"),
         (
@@ -338,10 +339,18 @@ def test_a_port_published_on_loopback_is_published_anew() -> None:
 
 @pytest.mark.parametrize("sockets", [(), (socket("127.0.0.1", PROXY),)])
 def test_a_packet_that_is_handed_on_asks_no_socket(sockets: tuple[Socket, ...]) -> None:
-    row = judge(found(*sockets), forwarded_to="172.17.0.2:80")
+    row = judge(found(*sockets), forwarded_to="172.17.0.2:80", behind=(Elsewhere(socket=socket("0.0.0.0", NGINX)),))
     assert row.status is PASS
     assert row.summary.startswith("TCP port 8080 is handed on to 172.17.0.2:80 before any socket is asked")
     assert ("docker-proxy" in row.summary) is bool(sockets)
+    assert "there nginx" in row.summary
+
+
+def test_a_packet_that_is_handed_on_to_where_nobody_can_look_may_be_served_or_not() -> None:
+    row = judge(found(), forwarded_to="192.0.2.7:80")
+    assert row.status is UNKNOWN
+    assert "cannot be seen from here" in row.summary
+    assert row.fix == ("sudo pathprobe tcp 192.0.2.7:80",)
 
 
 # ---- queues
