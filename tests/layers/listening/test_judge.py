@@ -130,7 +130,7 @@ BOTH = (LO, ETH0, ETH1)
             WARN,
             "0.0.0.0%eth1:8080, not on 10.0.0.5",
         ),
-        (found(socket("0.0.0.0", PYTHON), addresses=(LO, ETH0_V6)), {}, FAIL, "0.0.0.0:8080, not on fd00::5"),
+        (found(socket("0.0.0.0", PYTHON), addresses=(LO, ETH0_V6)), {}, FAIL, "0.0.0.0:8080, not on 2001:db8::5"),
         (found(socket("10.0.0.5", PYTHON), addresses=()), {}, WARN, "listens on 10.0.0.5:8080 only"),
         (found(socket("0.0.0.0", PYTHON), addresses=()), {}, PASS, "listens on 0.0.0.0:8080"),
         (
