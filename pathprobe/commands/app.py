@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pathprobe.commands import status
+from pathprobe.commands import layered, status
 from pathprobe.commands.ending import fail
 from pathprobe.commands.seconds import Seconds
 
 if TYPE_CHECKING:
-    from pathprobe.core.layers import LayersReport
+    pass
 
 _METHODS = ("GET", "HEAD")
 _DIGITS = frozenset("0123456789x")
@@ -132,8 +131,7 @@ def app(target: str, as_json: bool, verbose: bool, **options: Any) -> None:
         layers=(row,),
         conclusion=conclude(row, question),
     )
-    click.echo(_rendered(report, as_json=as_json, verbose=verbose))
-    sys.exit(status.of_layers((row,)))
+    layered.finish(report, as_json=as_json, verbose=verbose)
 
 
 def _told(options: dict[str, Any]) -> dict[str, Any]:
@@ -144,13 +142,3 @@ def _told(options: dict[str, Any]) -> dict[str, Any]:
     if name is not None and not is_address(name):
         name = encoded(name, name)
     return {**options, "name": name, "authorities": None if authorities is None else str(authorities)}
-
-
-def _rendered(report: LayersReport, *, as_json: bool, verbose: bool) -> str:
-    if as_json:
-        from pathprobe.output import layers_json
-
-        return layers_json.render(report)
-    from pathprobe.output import layers_table
-
-    return layers_table.render(report, colour=sys.stdout.isatty(), verbose=verbose)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from pathprobe.commands import status
+from pathprobe.commands import layered, status
 from pathprobe.commands.ending import fail
 
 _VENDORS = ("aws", "alibaba", "tencent", "azure", "gcp")
@@ -161,8 +160,7 @@ def cloud(
         layers=(row,),
         conclusion=conclude(row, asked),
     )
-    click.echo(_rendered(report, as_json=as_json, verbose=verbose))
-    sys.exit(status.of_layers((row,)))
+    layered.finish(report, as_json=as_json, verbose=verbose)
 
 
 def _port(port: _Port | None, of_target: _Port | None) -> _Port:
@@ -197,13 +195,3 @@ def _given(port: _Port, address: Any) -> str:
 
 def _written(source: Any) -> str:
     return str(source.network_address) if source.num_addresses == 1 else str(source)
-
-
-def _rendered(report: Any, *, as_json: bool, verbose: bool) -> str:
-    if as_json:
-        from pathprobe.output import layers_json
-
-        return layers_json.render(report)
-    from pathprobe.output import layers_table
-
-    return layers_table.render(report, colour=sys.stdout.isatty(), verbose=verbose)

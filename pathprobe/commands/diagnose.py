@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pathprobe.commands import status, ticket
+from pathprobe.commands import layered, status, ticket
 from pathprobe.commands.address import Address
 from pathprobe.commands.ending import fail
 from pathprobe.commands.seconds import Seconds
-from pathprobe.commands.terminal import is_terminal, width
 from pathprobe.engine.ticket_place import CannotPlace
 
 if TYPE_CHECKING:
@@ -172,17 +171,12 @@ def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_jso
 @contextmanager
 def _told(report: LayersReport, document: str, *, as_json: bool, verbose: bool) -> Iterator[None]:
     """The answer is printed even where the ticket cannot be written."""
-    from pathprobe.output import layers_table
-
     try:
         yield
     except CannotPlace as error:
         reason: str | None = str(error)
     else:
         reason = None
-    if as_json:
-        click.echo(document)
-    else:
-        click.echo(layers_table.render(report, colour=is_terminal(sys.stdout), verbose=verbose, width=width()))
+    click.echo(document if as_json else layered.rendered(report, as_json=False, verbose=verbose))
     if reason is not None:
         fail(reason, status.CANNOT)

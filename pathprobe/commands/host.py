@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pathprobe.commands import status
+from pathprobe.commands import layered
 from pathprobe.commands.address import Address
 from pathprobe.commands.host_backup import backup, restore
 from pathprobe.commands.seconds import Seconds
-from pathprobe.commands.terminal import is_terminal, width
 
 _PROTOCOLS = ("tcp", "udp")
 
@@ -157,8 +155,7 @@ def check(
         layers=layers,
         conclusion=conclude(layers, asked),
     )
-    click.echo(_rendered(report, as_json=as_json, verbose=verbose))
-    sys.exit(status.of_layers(layers))
+    layered.finish(report, as_json=as_json, verbose=verbose)
 
 
 def _again(port: int, protocol: str, source: Any, expect: str | None, family: int | None) -> str:
@@ -168,13 +165,3 @@ def _again(port: int, protocol: str, source: Any, expect: str | None, family: in
     words += ["--expect", expect] if expect else []
     words += [f"-{family}"] if family else []
     return shlex.join(words)
-
-
-def _rendered(report: Any, *, as_json: bool, verbose: bool) -> str:
-    if as_json:
-        from pathprobe.output import layers_json
-
-        return layers_json.render(report)
-    from pathprobe.output import layers_table
-
-    return layers_table.render(report, colour=is_terminal(sys.stdout), verbose=verbose, width=width())
