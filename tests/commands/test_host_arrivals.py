@@ -49,7 +49,14 @@ def test_an_interrupted_watch_has_its_own_status() -> None:
 def test_the_document_is_of_the_layer_commands_schema() -> None:
     found = json.loads(json.dumps(document(watched(FIRST), None)))
     assert found["schema"] == "pathprobe-layers/1"
-    assert found["target"] == {"given": "8080/tcp", "address": None, "port": 8080, "protocol": "tcp", "from": None}
+    assert found["target"] == {
+        "given": "8080/tcp",
+        "address": None,
+        "port": 8080,
+        "protocol": "tcp",
+        "from": None,
+        "version": None,
+    }
     assert (found["started"], found["duration_s"], found["capture"]) == ("1970-01-01T00:00:00.000Z", 10.0, None)
     assert (found["conclusion"]["layer"], found["conclusion"]["word"]) == (None, "UNKNOWN")
     assert found["conclusion"]["next_steps"] == found["arrivals"]["attempts"][0]["hints"]
