@@ -18,9 +18,9 @@ from pathprobe.commands.seconds import Seconds
 from pathprobe.engine.ticket_place import CannotPlace
 
 if TYPE_CHECKING:
-    from pathprobe.commands.diagnose_rows import Sources
-    from pathprobe.core.layers import Layer, LayersReport
-    from pathprobe.core.report import Report, Result, Target
+    from pathprobe.commands.diagnose_rows import Opened, Sources
+    from pathprobe.core.layers import LayersReport
+    from pathprobe.core.report import Report, Target
 
 _PROTOCOLS = ("tcp", "udp")
 
@@ -68,13 +68,15 @@ def diagnose(
     """Why can I not connect? All layers in order, the broken one named, with whom to ask or what to run.
 
     \b
-    Exit status: 0 every layer that was looked at is well, 3 nothing listens, 4 one is broken, 6 could not tell;
-    1 could not do the job, 2 wrong command line, 130 interrupted.
+    Exit status: 0 every layer that was looked at is well, 3 nothing listens, 4 one is broken, 6 could not tell,
+    7 intermittent; 1 could not do the job, 2 wrong command line, 130 interrupted.
     """
     from pathprobe.commands.diagnose_rows import Sources
 
     if ssh and host_report:
         raise click.UsageError("--ssh and --host-report both say what the server is like: give one")
+    if app and no_app:
+        raise click.UsageError("--app asks the service and --no-app does not: give one")
     sources = Sources(
         ssh=ssh,
         report=host_report,
@@ -84,7 +86,8 @@ def diagnose(
         application=not no_app,
         expected=expect,
     )
-    _run(_target(target, options["family"]), sources, **options)
+    asked = _target(target, options["family"])
+    _run(asked, _opened(sources, asked), **options)
 
 
 def _target(text: str, family: int | None) -> Target:
@@ -106,9 +109,22 @@ def _target(text: str, family: int | None) -> Target:
     return found
 
 
+def _opened(sources: Sources, target: Target) -> Opened:
+    """All that can be wrong with what was given is said before the first probe."""
+    from pathprobe.commands.diagnose_rows import Misused, NotOpened, opened
+
+    try:
+        return opened(sources, target)
+    except Misused as error:
+        fail(str(error), status.USAGE)
+    except NotOpened as error:
+        fail(str(error), status.CANNOT)
+
+
 def _run(
-    target: Target, sources: Sources, *, place: Path | None, as_json: bool, verbose: bool, **options: Any
+    target: Target, sources: Opened, *, place: Path | None, as_json: bool, verbose: bool, **options: Any
 ) -> NoReturn:
+    from pathprobe.commands.diagnose_rows import looked
     from pathprobe.core.layers import Asked, LayersReport
     from pathprobe.output.diagnosis.checklist import checklist
     from pathprobe.output.diagnosis.joining import conclude
@@ -120,7 +136,7 @@ def _run(
     if not probed.results:
         sys.exit(status.INTERRUPTED)
     (result,) = probed.results
-    layers = _rows(target, result, sources)
+    found = looked(target, result, sources, goes_on=probed.complete)
     report = LayersReport(
         asked=Asked(
             given=target.given,
@@ -131,10 +147,11 @@ def _run(
         ),
         started=started,
         duration=time.monotonic() - begun,
-        layers=layers,
-        conclusion=conclude(layers, result),
+        layers=found.layers,
+        conclusion=conclude(found.layers, result, found.vantage),
         results=(result,),
-        checklist=checklist(layers, result),
+        checklist=checklist(found.layers, result),
+        complete=found.complete,
     )
     _finish(report, probed, kept, as_json=as_json, verbose=verbose)
 
@@ -150,22 +167,13 @@ def _probe(target: Target, kept: ticket.Ticket, options: dict[str, Any]) -> Repo
         fail(str(error), status.CANNOT)
 
 
-def _rows(target: Target, result: Result, sources: Sources) -> tuple[Layer, ...]:
-    from pathprobe.commands.diagnose_rows import CannotAsk, rows
-
-    try:
-        return rows(target, result, sources)
-    except CannotAsk as error:
-        fail(str(error), status.CANNOT)
-
-
 def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_json: bool, verbose: bool) -> NoReturn:
     from pathprobe.output import layers_json, layers_table
 
     document, text = layers_json.render(report), layers_table.render(report, verbose=True)
     with _told(report, document, as_json=as_json, verbose=verbose):
         kept.put(probed, dict(zip(_IN_TICKET, (f"{text}\n", f"{document}\n"), strict=True)))
-    sys.exit(status.of_layers(report.layers) if probed.complete else status.INTERRUPTED)
+    sys.exit(status.of_diagnosis(report))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pathprobe.core.layers import Layer, Status
+from pathprobe.core.layers import Layer, LayersReport, Status
 from pathprobe.core.report import Report, State
 
 OK = 0
@@ -42,6 +42,15 @@ def of_layers(layers: Iterable[Layer]) -> int:
         return CLOSED
     found = {layer.status for layer in layers}
     return BLOCKED if Status.FAIL in found else UNCLEAR if Status.UNKNOWN in found else OK
+
+
+def of_diagnosis(report: LayersReport) -> int:
+    """The status of a look at all layers: that of its rows, unless it was interrupted or the port is there at times."""
+    if not report.complete:
+        return INTERRUPTED
+    at_times = any(result.verdict.state is State.INTERMITTENT for result in report.results)
+    found = of_layers(report.layers)
+    return _OF_STATE[State.INTERMITTENT] if at_times and found in (OK, UNCLEAR) else found
 
 
 def of_states(states: Iterable[State], *, complete: bool) -> int:

@@ -62,7 +62,8 @@ class Evidence:
 class Layer:
     """One row. ``why``: why it matters, a sentence; ``fix``: commands to copy, which nobody here runs.
 
-    ``is_absent``: it fails because there is nothing at all to reach, such as a listener.
+    ``is_absent``: it fails because there is nothing at all to reach, such as a listener. ``is_silent``: who is stopped
+    by it hears nothing. ``is_mistaken``: it fails only because another serves than who was expected.
     """
 
     name: LayerName
@@ -72,6 +73,8 @@ class Layer:
     why: str = ""
     fix: tuple[str, ...] = ()
     is_absent: bool = False
+    is_silent: bool = False
+    is_mistaken: bool = False
 
     @property
     def number(self) -> int:
@@ -147,7 +150,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayersReport:
-    """``started`` in seconds since 1970, ``duration`` in seconds. ``results``: what the probes of layers 4, 5 said."""
+    """``started`` in seconds since 1970, ``duration`` in seconds. ``results``: what the probes of layers 4, 5 said.
+
+    ``complete`` is False where it was interrupted.
+    """
 
     asked: Asked
     started: float
@@ -156,3 +162,4 @@ class LayersReport:
     conclusion: Conclusion
     results: tuple[Result, ...] = ()
     checklist: tuple[Item, ...] = ()
+    complete: bool = True

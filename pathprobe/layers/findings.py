@@ -19,7 +19,7 @@ OR = "# or"
 class Finding:
     """One thing that was found. ``sentence``: without capital and full stop; empty where it only adds evidence.
 
-    ``fix``: commands in their order; alternatives have OR between them.
+    ``fix``: commands in their order; alternatives have OR between them. ``is_silent``, ``is_mistaken``: as of a Layer.
     """
 
     status: Status
@@ -27,11 +27,14 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     why: str = ""
     fix: tuple[str, ...] = ()
+    is_silent: bool = False
+    is_mistaken: bool = False
 
 
 def layer(name: LayerName, findings: Sequence[Finding]) -> Layer:
     """The row: as bad as the worst finding, and what mends the worst comes first. Sentences stay in their order."""
     ranked = sorted(findings, key=lambda one: _WORST_FIRST.index(one.status))
+    failures = [one for one in findings if one.status is Status.FAIL]
     return Layer(
         name=name,
         status=ranked[0].status,
@@ -39,6 +42,8 @@ def layer(name: LayerName, findings: Sequence[Finding]) -> Layer:
         evidence=tuple(dict.fromkeys(seen for one in findings for seen in one.evidence)),
         why=" ".join(_once(one.why for one in ranked)),
         fix=_joined([one.fix for one in ranked]),
+        is_silent=bool(failures) and all(one.is_silent for one in failures),
+        is_mistaken=bool(failures) and all(one.is_mistaken for one in failures),
     )
 
 

@@ -99,6 +99,8 @@ def _layer(row: Mapping[str, Any], where: str) -> Layer:
         why=_field(row, "why", str, where, otherwise=""),
         fix=tuple(_texts(_field(row, "fix", list, where, otherwise=[]), f"{where}fix")),
         is_absent=_field(row, "absent", bool, where, otherwise=False),
+        is_silent=_field(row, "silent", bool, where, otherwise=False),
+        is_mistaken=_field(row, "mistaken", bool, where, otherwise=False),
     )
 
 

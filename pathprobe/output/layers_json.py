@@ -28,6 +28,7 @@ def document(report: LayersReport) -> dict[str, Any]:
         "tool": {"name": "pathprobe", "version": __version__},
         "started": started.replace("+00:00", "Z"),
         "duration_s": round(report.duration, 3),
+        "complete": report.complete,
         "target": {
             "given": asked.given,
             "address": asked.address,
@@ -58,4 +59,6 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "evidence": [asdict(one) for one in layer.evidence],
         "fix": list(layer.fix),
         "absent": layer.is_absent,
+        "silent": layer.is_silent,
+        "mistaken": layer.is_mistaken,
     }

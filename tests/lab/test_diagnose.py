@@ -113,6 +113,13 @@ CASES = {
         said=("layer 1 (listening) is why", "127.0.0.1:8080 only"),
         step="#",
     ),
+    "1: another than was expected": Case(
+        options=("--expect", "nginx"),
+        layer=1,
+        word="BROKEN",
+        said=("holds the port that nginx should have",),
+        step="kill",
+    ),
     "1: redirected to where nothing listens": Case(
         at_server=(
             "nft add table ip n",
@@ -164,6 +171,22 @@ CASES = {
         step="semanage port",
         code=status.CLOSED,
     ),
+    "2: dropped, for another client": Case(
+        at_server=(*DROPS, "nft add rule inet f in ip saddr 203.0.113.0/24 drop"),
+        options=("--from", "203.0.113.7"),
+        layer=2,
+        word="BLOCKED",
+        said=("open from here (10.9.1.9); for 203.0.113.7 layer 2 (firewall) stops it",),
+        step="nft",
+    ),
+    "5: some flows die": Case(
+        network="flows-r2-drop-r2b",
+        cloud=LETS_SSH_IN,
+        layer=5,
+        word="INTERMITTENT",
+        said=("flows die", "layer 6 (cloud) should have stopped it by its rules, but did not"),
+        code=status.BLOCKED,
+    ),
     "5: dropped at a router": Case(
         network="drop-r2-forward",
         cloud=LETS_IN,
@@ -171,7 +194,8 @@ CASES = {
         word="FILTERED",
         said=(
             "layer 5 (path): dropped silently between hop 2 (10.9.2.2) and hop 3 (10.9.3.2)",
-            "the cloud's rules let it in; the server serves it and lets it in",
+            "the server serves it and lets it in",
+            "layer 6 (cloud) has nothing against it as far as was seen: security group sg-1 (web) lets",
         ),
         step="Ask who runs hop 2",
     ),
@@ -278,7 +302,7 @@ def test_the_right_layer_the_culprit_and_the_remedy_are_named(case: Case, tmp_pa
     with server(case) as sshd:
         document = diagnosed(case, sshd, tmp_path)
     conclusion = document["conclusion"]
-    assert (conclusion["layer"], conclusion["word"]) == (case.layer, case.word)
+    assert (conclusion["layer"], conclusion["word"]) == (case.layer, case.word), conclusion["summary"]
     for words in case.said:
         assert words in conclusion["summary"]
     assert not case.step or any(step.startswith(case.step) for step in conclusion["next_steps"])
@@ -308,20 +332,38 @@ def test_a_ticket_has_all_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "words", "code"),
     [
-        (("--ssh", "nobody-here@10.0.0.77"), "10.0.0.77"),
-        (("--host-report", "/nowhere/report.json"), "cannot read /nowhere/report.json"),
-        (("--cloud", "/nowhere/rules.json"), "cannot read /nowhere/rules.json"),
-        (("--app", "gopher://10.0.0.5/"), "gopher"),
+        (("--host-report", "/nowhere/report.json"), "cannot read /nowhere/report.json", status.CANNOT),
+        (("--cloud", "/nowhere/rules.json"), "cannot read /nowhere/rules.json", status.CANNOT),
+        (("--cloud", "aws", "--cloud", "rules.json"), "--cloud aws asks AWS itself", status.USAGE),
+        (("--app", "gopher://10.0.0.5:8080/"), "gopher", status.USAGE),
+        (("--app", "https://example.test/"), "--app asks port 443, and the diagnosis is of 8080", status.USAGE),
+        (("--ssh", "a b"), "'a b' is no [user@]host[:port]", status.USAGE),
+        (("--from", "2001:db8::1"), "--from 2001:db8::1 is IPv6 and 10.0.0.5 IPv4", status.USAGE),
     ],
 )
-def test_what_cannot_be_asked_ends_in_one_line(options: Sequence[str], words: str, tmp_path: Path) -> None:
+def test_what_cannot_be_asked_is_said_before_the_first_probe(
+    options: Sequence[str], words: str, code: int, tmp_path: Path
+) -> None:
+    capture, ticket = tmp_path / "packets.pcapng", tmp_path / "ticket"
     with Lab(catalogue.load("open")) as lab, lab.inside("client"):
-        result = CliRunner().invoke(main, ["diagnose", f"{SERVER}:{PORT}", "--no-app", *options])
-        if "--app" in options:
-            result = CliRunner().invoke(main, ["diagnose", f"{SERVER}:{PORT}", *options])
-    assert result.exit_code == status.CANNOT, result.output
+        given = ["diagnose", f"{SERVER}:{PORT}", "-w", str(capture), "--ticket", str(ticket), *options]
+        result = CliRunner().invoke(main, given)
+    assert result.exit_code == code, result.output
     (line,) = result.stderr.splitlines()
     assert words in line
     assert not list(tmp_path.iterdir())
+
+
+def test_who_cannot_be_reached_over_ssh_hides_no_more_than_the_server(tmp_path: Path) -> None:
+    ticket = tmp_path / "ticket"
+    with Lab(catalogue.load("drop-r2-forward")) as lab, lab.inside("client"):
+        given = ["diagnose", f"{SERVER}:{PORT}", "--json", "--ssh", "root@10.0.0.77", "--ticket", str(ticket)]
+        result = CliRunner().invoke(main, given)
+    assert result.exit_code == status.BLOCKED, result.output
+    document = json.loads(result.stdout)
+    assert document["conclusion"]["summary"].startswith("layer 5 (path): dropped silently between hop 2")
+    assert "could not be told: not looked at: connect to host 10.0.0.77 port 22" in document["conclusion"]["summary"]
+    assert {row["status"] for row in document["layers"][:3]} == {"unknown"}
+    assert (ticket / "diagnosis.txt").exists()

@@ -216,6 +216,7 @@ def _blocked(case: Case, kept_by: Owners) -> Finding:
         evidence=(*_seen(told), *explained.evidence),
         why=why,
         fix=explained.fixes,
+        is_silent=told.outcome.fate is Fate.DROPPED,
     )
 
 

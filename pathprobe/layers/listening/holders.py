@@ -96,7 +96,8 @@ def _in_the_way(facts: Sockets, expected: str) -> Iterator[Finding]:
     else:
         who = holder(facts.serving, sees_all=facts.sees_all)
         sentence = f"{who} holds the port that {expected} should have"
-        yield Finding(status=Status.FAIL, sentence=sentence, why=_TAKEN, fix=_stop(processes[0]))
+        fix = _stop(processes[0])
+        yield Finding(status=Status.FAIL, sentence=sentence, why=_TAKEN, fix=fix, is_mistaken=True)
 
 
 def _stop(process: Process) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathprobe.core.layers import Evidence, Layer, LayerName, Status
-from pathprobe.core.report import Result, State, Where
+from pathprobe.core.report import Claim, Result, State, Where
 from pathprobe.output import path_mtu, wording
 from pathprobe.output.boxes import box_lines
 from pathprobe.output.claims import claim
@@ -39,6 +39,8 @@ def path(result: Result) -> Layer:
     boxes = box_lines(result) + path_mtu.lines(result)
     if status is Status.PASS and boxes:
         status, summary = Status.WARN, f"{summary}; {boxes[0].rstrip('.')}"
+    if status is Status.PASS and (lost := _loss(result)):
+        status, summary = Status.WARN, f"{summary}; {lost}"
     evidence = [Evidence(source=_command(result), text=path_line(result).strip())] if result.hops else []
     evidence += [Evidence(source=_command(result), text=line) for line in boxes]
     return Layer(name=LayerName.PATH, status=status, summary=summary, evidence=tuple(evidence))
@@ -63,6 +65,12 @@ def _of_path(result: Result) -> tuple[Status, str]:
     if verdict.state is State.UNREACHABLE:
         return Status.FAIL, wording.finding(result)
     return Status.UNKNOWN, "how far the packets get could not be told"
+
+
+def _loss(result: Result) -> str:
+    """Who waits for retransmissions calls a port slow, though it is open."""
+    told = (claim(reason).rstrip(".") for reason in result.verdict.reasons if reason.claim is Claim.LOSS)
+    return next((text[0].lower() + text[1:] for text in told), "")
 
 
 def _command(result: Result) -> str:
