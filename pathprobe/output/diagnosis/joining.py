@@ -116,14 +116,12 @@ def conclude(layers: Sequence[Layer], result: Result, vantage: Vantage = _HERE) 
 
 def _answered(case: _Case) -> Conclusion:
     """Who is answered has passed every layer: what stops it all the same stops others, or is not what it seems."""
+    if case.result.verdict.state is State.INTERMITTENT:
+        return _at_times(case)
     against = [row for row in case.broken if row.name is not LayerName.APPLICATION and not row.is_mistaken]
     theirs = [row for row in against if case.vantage.client and row.name in _BY_CLIENT]
     strange = [row for row in against if row not in theirs]
     broken = [row for row in case.broken if row not in against]
-    if case.result.verdict.state is State.INTERMITTENT:
-        told = case.seen + "".join(f"; {_named(row)} is broken: {row.summary}" for row in broken)
-        remedies = (*steps.of_probes(case.result, look_there=not case.server), *steps.mend(*broken))
-        return _conclusion(case, case.word, case.rows.get(LayerName.PATH), told, remedies, strange=strange)
     if theirs:
         source = case.result.source
         told = f"open from here ({source}); {_why(case, theirs[0])}"
@@ -138,6 +136,15 @@ def _answered(case: _Case) -> Conclusion:
         told = f"open on the wire, and {_named(broken[0])} is broken: {broken[0].summary}"
         return _conclusion(case, "BROKEN", broken[0], told, steps.mend(*broken), others=broken[1:])
     return _open(case)
+
+
+def _at_times(case: _Case) -> Conclusion:
+    """Some are answered, by a service or by a refusal: what drops all of them, or lets none in, is not in force."""
+    strange = [row for row in case.broken if row.is_silent or row.name in (LayerName.CLOUD, LayerName.KERNEL)]
+    broken = [row for row in case.broken if row not in strange][:1]
+    told = case.seen + "".join(f"; {_named(row)} is broken too: {row.summary}" for row in broken)
+    remedies = (*steps.of_probes(case.result, look_there=not case.server), *steps.mend(*broken))
+    return _conclusion(case, case.word, case.rows.get(LayerName.PATH), told, remedies, strange=strange)
 
 
 def _open(case: _Case) -> Conclusion:

@@ -116,6 +116,13 @@ def joined(
             "layer 5 (path) deserves a look: whole: 4 hops to the target; packets",
         ),
         ("flows-r2-drop-r2b", WELL, 5, "INTERMITTENT", "flows die"),
+        (
+            "flows-r2-drop-r2b",
+            {L.LISTENING: FAIL, L.APPLICATION: FAIL},
+            5,
+            "INTERMITTENT",
+            "layer 1 (listening) is broken",
+        ),
         ("flows-r2-drop-r2b", {L.CLOUD: FAIL}, 5, "INTERMITTENT", "layer 6 (cloud) should have stopped it"),
         ("closed", WELL | {L.KERNEL: FAIL}, 2, "CLOSED", "layer 2 (kernel) is why"),
         ("drop-target", WELL | {L.KERNEL: FAIL}, 2, "FILTERED", "layer 2 (kernel) is why"),
