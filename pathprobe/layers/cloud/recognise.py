@@ -111,7 +111,7 @@ def _of_one_group_each(account: Account) -> Account:
             continue
         there = groups.setdefault(one.id, one)
         if {content(rule) for rule in one.rules} != {content(rule) for rule in there.rules}:
-            raise Unreadable(f"two documents tell different rules of {one.label}: give the newer one alone")
+            raise Unreadable(f"two documents tell different rules of {one.label}: give one of them alone")
     return replace(account, groups=(*groups.values(), *others))
 
 

@@ -83,7 +83,8 @@ def _loopback(facts: Sockets, version: int | None) -> Finding:
     note = " (bound to the loopback interface)" if bound else ""
     who = _who_and_where(facts, facts.serving, only=True)
     sentence = f"{who}{note}: reachable from this machine, not from the network"
-    return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=_fix(facts, facts.serving, version=version))
+    fix = _fix(facts, facts.serving, version=version)
+    return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=fix)
 
 
 def _foreign(facts: Sockets, sockets: Sequence[Socket], version: int | None) -> Finding:
@@ -151,7 +152,7 @@ def _without_addresses(facts: Sockets, who: str, present: Sequence[Socket]) -> F
 def _fix(
     facts: Sockets, sockets: Sequence[Socket], *, missing: int | None = None, version: int | None = None
 ) -> tuple[str, ...]:
-    """``missing``: the family that is to be served as well; None: every address is, of ``version`` or of the sockets'."""
+    """``missing``: the family to serve as well; None: every address is, of ``version`` or of the sockets'."""
     if facts.activations:
         stream = "ListenStream" if facts.protocol == "tcp" else "ListenDatagram"
         unit = quote(facts.activations[0].socket)
@@ -159,8 +160,6 @@ def _fix(
         return f"systemctl edit {unit}", edit, f"systemctl restart {unit}"
     held = [(socket, process) for socket in sockets for process in processes_of([socket])[:1]]
     edits = dict.fromkeys(
-        step
-        for socket, process in held
-        for step in steps_out_of(socket, process, missing=missing, version=version)
+        step for socket, process in held for step in steps_out_of(socket, process, missing=missing, version=version)
     )
     return (*edits, *checked_and_restarted((process for _, process in held), facts.port)) or (f"sudo {look(facts)}",)

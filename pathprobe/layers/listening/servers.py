@@ -124,7 +124,9 @@ _WORDS = {
     "puma": Setting(line="--bind tcp://0.0.0.0:{port}"),
     "rails": Setting(line="--binding 0.0.0.0", line6="--binding '[::]'"),
     "webpack-dev-server": Setting(line=_HOST_OPTION),
-    "org.elasticsearch.bootstrap.Elasticsearch": Setting(line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/elasticsearch"),
+    "org.elasticsearch.bootstrap.Elasticsearch": Setting(
+        line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/elasticsearch"
+    ),
     "org.elasticsearch.server": Setting(line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/elasticsearch"),
     "org.opensearch.bootstrap.OpenSearch": Setting(line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/opensearch"),
     "kafka.Kafka": Setting(line="listeners=PLAINTEXT://0.0.0.0:{port}", where="/etc/kafka /opt/kafka/config"),
