@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     pass
 
 _METHODS = ("GET", "HEAD")
-_DIGITS = frozenset("0123456789x")
+#: RFC 9110, section 5.6.2.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_STATUS = re.compile(r"[1-5]([0-9][0-9x]|xx)")
 
 
 def _headers(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -25,7 +28,7 @@ def _headers(ctx: click.Context, param: click.Parameter, given: tuple[str, ...])
     headers = []
     for one in given:
         name, colon, value = one.partition(":")
-        if not colon or not name.strip():
+        if not colon or not _TOKEN.fullmatch(name.strip()):
             raise click.BadParameter(f"{name!r} is no header: write 'Name: value'", ctx, param)
         headers.append((name.strip(), value.strip()))
     return tuple(headers)
@@ -35,9 +38,18 @@ def _statuses(ctx: click.Context, param: click.Parameter, text: str | None) -> t
     """Three digits each, of which the last ones may be x."""
     statuses = tuple(one.strip().lower() for one in text.split(",")) if text else ()
     for one in statuses:
-        if len(one) != 3 or not set(one) <= _DIGITS or one[0] not in "12345":
+        if not _STATUS.fullmatch(one):
             raise click.BadParameter(f"{one!r} is no status: write 200, 3xx or several with commas", ctx, param)
     return statuses
+
+
+def _without_port(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """An address or host; the port is that of the URL."""
+    from pathprobe.layers.app.target import is_address
+
+    if given is not None and ":" in given and not is_address(given):
+        raise click.BadParameter(f"{given!r}: write an address without a port, which the URL has", ctx, param)
+    return given
 
 
 @click.command()
@@ -67,7 +79,10 @@ def _statuses(ctx: click.Context, param: click.Parameter, text: str | None) -> t
     help="Trust the certificates in this file (PEM) too.",
 )
 @click.option(
-    "--connect-to", metavar="ADDRESS", help="Connect to this address or host, and ask for the name in the URL."
+    "--connect-to",
+    metavar="ADDRESS",
+    callback=_without_port,
+    help="Connect to this address or host, and ask for the name in the URL.",
 )
 @click.option(
     "--method",

@@ -26,6 +26,7 @@ _OF_TIME = (9, 10)
 
 _NAME_MATTERS = "A client ends the handshake when none of the certificate's alternative names is the one it asked for."
 _TIME_MATTERS = "Outside its dates a certificate counts for nothing, and clients end the handshake."
+_TRUST_MATTERS = "A client trusts the certificates in its own list, and those that one of these vouches for."
 _CHAIN_MATTERS = (
     "A client can only follow certificates that the server sends or that it trusts itself; browsers fetch a missing "
     "one at times, other programs do not."
@@ -95,6 +96,7 @@ def _out_of_time(handshake: Handshake, broken: Status, *, now: float) -> Iterato
 
 def _distrusted(handshake: Handshake, distrust: Distrust, question: Question, broken: Status) -> Finding:
     last = handshake.chain[-1] if handshake.chain else None
+    why = _CHAIN_MATTERS if distrust.code in _NO_ISSUER else _TRUST_MATTERS
     trusting = again(question, "--ca FILE") + "  # with the certificate of the issuer, if it is to be trusted"
     if distrust.code == _SELF_SIGNED and last:
         told = "the certificate is self-signed: nobody vouches for it"
@@ -112,7 +114,7 @@ def _distrusted(handshake: Handshake, distrust: Distrust, question: Question, br
     else:
         told = f"this machine does not trust the certificate: {printable(distrust.words)}"
         fix = (again(question, "--insecure"),)
-    return Finding(status=broken, sentence=told, why=_CHAIN_MATTERS, fix=fix)
+    return Finding(status=broken, sentence=told, why=why, fix=fix)
 
 
 def _good(handshake: Handshake, *, now: float) -> Finding:
@@ -146,7 +148,8 @@ def proved(question: Question, handshake: Handshake) -> Finding | None:
     """That the question went no further, where it had one that needs trust."""
     if question.scheme is Scheme.TLS:
         return None
-    what = "gRPC" if question.scheme is Scheme.GRPCS else "the request"
-    told = f"{what} was not asked" if question.scheme is Scheme.GRPCS else f"{what} was not sent"
+    told = "gRPC was not asked" if question.scheme is Scheme.GRPCS else "no request was sent"
     fix = () if question.scheme is Scheme.GRPCS else (again(question, "--insecure"),)
-    return Finding(status=Status.PASS, sentence=f"{told} to who cannot prove to be {handshake.name}", fix=fix)
+    return Finding(
+        status=Status.PASS, sentence=f"{told}, because the server cannot prove that it is {handshake.name}", fix=fix
+    )

@@ -52,6 +52,10 @@ _WRITE = (
 )
 
 
+#: Seconds of each step, where nobody says.
+USUAL_TIMEOUT = 5.0
+
+
 class BadTarget(ValueError):
     """The text is no target; the message says what one looks like. The caller's exit status is 2."""
 
@@ -80,7 +84,7 @@ class Question:
     is_insecure: bool = False
     connect_to: str | None = None
     family: int | None = None
-    timeout: float = 5.0
+    timeout: float = USUAL_TIMEOUT
     authorities: str | None = None
 
     @property
@@ -123,7 +127,7 @@ def parse(text: str) -> Question:
         raise BadTarget(f"{shown(text)}: {error}; {_WRITE}") from None
     if "@" in parts.netloc:
         # Not shown: what stands before it may be a password.
-        raise BadTarget("a name and password do not belong into the target: give --header 'Authorization: ...'")
+        raise BadTarget("do not put a user name and password in the URL: give --header 'Authorization: ...'")
     host = _host(text, parts)
     if separator:
         if scheme.lower() not in list(Scheme):

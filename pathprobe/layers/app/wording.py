@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pathprobe.layers.app.facts import Conversation, Took
-from pathprobe.layers.app.target import Question, Scheme
+from pathprobe.layers.app.target import USUAL_TIMEOUT, Question, Scheme
 
 _DAY = 86400
 
@@ -59,12 +59,14 @@ def instead(question: Question, scheme: Scheme) -> str:
 
 
 def _kept(question: Question, options: Sequence[str]) -> list[str]:
-    """The options that say whom to ask and what to expect; not the headers, which may hold a secret."""
+    """The options that say whom to ask, how long and what to expect; not the headers, which may hold a secret."""
     given = ["--sni " + shlex.quote(question.name)] if question.name else []
     if question.connect_to and question.connect_to != question.host:
         given.append("--connect-to " + shlex.quote(question.connect_to))
     given += ["--ca " + shlex.quote(question.authorities)] if question.authorities else []
     given += ["--expect-status " + ",".join(question.expected)] if question.expected else []
+    given += [f"--timeout {question.timeout:g}"] if question.timeout != USUAL_TIMEOUT else []
+    given += [f"-{question.family}"] if question.family else []
     return [one for one in given if not _is_replaced(one, options)]
 
 

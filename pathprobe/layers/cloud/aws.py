@@ -138,14 +138,20 @@ def _groups(documents: Sequence[Node], known: Known) -> tuple[Group, ...]:
             home = one["GroupId"].text()
             rules.setdefault(home, []).append(rule_with_id(one, known))
             sources[home] = COMMANDS["SecurityGroupRules"]
+    whole: dict[str, tuple[str, frozenset[Rule]]] = {}
     for document in documents:
         for group in document["SecurityGroups"].objects():
             home = group["GroupId"].text()
             if not home:
                 raise Unreadable(f"{group.file}: {group.place}.GroupId is missing")
+            printed = list(rules_without_ids(group, known))
+            contents = frozenset(content(rule) for rule in printed)
+            file, before = whole.setdefault(home, (group.file, contents))
+            if contents != before:
+                raise Unreadable(f"{file} and {group.file} tell different rules of {home}: give the newer one alone")
             there = rules.setdefault(home, [])
             named = {content(rule) for rule in there}
-            there += [rule for rule in rules_without_ids(group, known) if content(rule) not in named]
+            there += [rule for rule in printed if content(rule) not in named]
             sources.setdefault(home, COMMANDS["SecurityGroups"])
     return tuple(
         Group(

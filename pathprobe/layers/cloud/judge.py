@@ -66,6 +66,7 @@ def judge(account: Account, asked: CloudQuestion) -> Layer:
     found = [_finding(account, list(these)) for _, these in groupby(decisions, key=lambda one: (one.gate, one.leg))]
     if not way:
         found.append(_unguarded(asked))
+    found += _unreadable(decisions)
     broken = any(one.status is Status.FAIL for one in found)
     if broken:
         found = _broken_alone(found)
@@ -119,6 +120,18 @@ def _surroundings(account: Account, placed: Placement, *, broken: bool) -> list[
         )
         found.append(Finding(status=Status.PASS, evidence=(Evidence(source=one.source, text=text),)))
     return found
+
+
+def _unreadable(decisions: Sequence[Decision]) -> list[Finding]:
+    """Rules on the way whose addresses are none, and which no decision has named: somebody meant something else."""
+    named = {doubt.rule for one in decisions if one.verdict is Verdict.DEPENDS for doubt in one.doubts}
+    rules = _once(rule for one in decisions for rule in one.gate.rules if rule not in named)
+    return [
+        Finding(status=Status.WARN, sentence=f"{rule.ref} has {end.doubt}")
+        for rule in rules
+        for end in (*(rule.sources or ()), *(rule.destinations or ()))
+        if end.is_unreadable
+    ]
 
 
 def _finding(account: Account, decisions: Sequence[Decision]) -> Finding:

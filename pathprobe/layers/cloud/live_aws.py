@@ -38,11 +38,13 @@ def client(*, region: str | None = None, profile: str | None = None) -> Any:
     """boto3's client for EC2, with credentials from where boto3 looks for them. Raises NoAccount."""
     try:
         import boto3
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, NoRegionError
     except ImportError:
         raise NoAccount("asking AWS needs boto3: pip install 'pathprobe[aws]'; or give files instead") from None
     try:
         return boto3.Session(profile_name=profile, region_name=region).client("ec2")
+    except NoRegionError:
+        raise NoAccount("no AWS region: set AWS_DEFAULT_REGION or give --region") from None
     except (BotoCoreError, ValueError) as error:
         raise NoAccount(f"AWS cannot be asked: {error}") from None
 
@@ -51,10 +53,12 @@ def read(
     ec2: Any, target: IpAddress | None, *, groups: Sequence[str] = (), acl: str = "", source: IpAddress | None = None
 ) -> Live:
     """The rules before the target, or of the groups and the ACL that were named. Raises NoAccount."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         return _read(ec2, target, groups=groups, acl=acl, source=source)
+    except NoCredentialsError:
+        raise NoAccount("no AWS credentials: run aws configure, or set AWS_PROFILE") from None
     except (BotoCoreError, ClientError) as error:
         raise NoAccount(f"AWS does not answer: {' '.join(str(error).split())}") from None
 

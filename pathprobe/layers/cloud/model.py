@@ -63,7 +63,7 @@ class Peers:
     """Whom one end of a rule names.
 
     ``networks``: these surely, save those in ``never``; ``perhaps``: for these it would take what ``doubt`` says to
-    tell; all others surely not. ``label``: as the vendor writes it.
+    tell; all others surely not. ``label``: as the vendor writes it. ``is_unreadable``: no vendor writes it so.
     """
 
     label: str
@@ -71,6 +71,7 @@ class Peers:
     perhaps: tuple[IpNetwork, ...] = ()
     never: tuple[IpNetwork, ...] = ()
     doubt: str = ""
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Which rules stand before the target?
 
-Those of the network interface that has its address, where one was described; else those that were named; else the only
-ones that there are, which is said. Where none of that tells, nobody knows.
+Those that were named; else those of the network interface that has its address, where one was described; else the only
+ones that there are, which is said. Where interfaces were described and none is the target's, nobody knows.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ _EFFECTIVE = "list-effective-nsg"
 def place(account: Account, target: IpAddress | None, names: Sequence[str] = (), acl: str = "") -> Placement:
     """Raises CannotPlace; Unreadable for a name that is nobody's."""
     interface = _interface(account, target, names)
+    if interface is None and target is not None and account.interfaces and not names and not _effective(account):
+        raise CannotPlace(
+            f"none of the interfaces that were given has {target}: {DESCRIBED_BY[account.vendor]} lists them, "
+            "or name the group before it with --group"
+        )
     subnet = account.subnet(interface.subnet) if interface and interface.subnet else None
     if account.vendor is Vendor.AZURE:
         return _azure(account, target, names, interface, subnet)
@@ -140,12 +145,7 @@ def _only(account: Account, target: IpAddress | None) -> Group:
     if not account.groups:
         raise CannotPlace("no group's rules were given")
     whom = f"which of the {len(account.groups)} groups stand before {target or 'the target'} cannot be told"
-    listed = (
-        f"it is none of the {len(account.interfaces)} interfaces that were given"
-        if account.interfaces and target is not None
-        else f"{DESCRIBED_BY[account.vendor]} would tell"
-    )
-    raise CannotPlace(f"{whom}: {listed}, or name them with --group")
+    raise CannotPlace(f"{whom}: {DESCRIBED_BY[account.vendor]} would tell, or name them with --group")
 
 
 def _assumed(label: str, target: IpAddress | None) -> str:
@@ -206,7 +206,7 @@ def _azure(
     interface: Interface | None,
     subnet: Subnet | None,
 ) -> Placement:
-    effective = tuple(one for one in account.groups if _EFFECTIVE in one.source)
+    effective = _effective(account)
     chosen = _named(account, names) if names else effective
     if chosen or not interface:
         assumed: tuple[str, ...] = ()
@@ -218,6 +218,11 @@ def _azure(
         unseen = () if effective or names else ("whether another group stands before its subnet or its interface",)
         return Placement(interface=interface, subnet=subnet, groups=inner, outer=outer, assumed=assumed, unseen=unseen)
     return _azure_of(account, interface, subnet)
+
+
+def _effective(account: Account) -> tuple[Group, ...]:
+    """What Azure itself found to stand before the one interface that it was asked about."""
+    return tuple(one for one in account.groups if _EFFECTIVE in one.source)
 
 
 def _azure_of(account: Account, interface: Interface, subnet: Subnet | None) -> Placement:

@@ -119,7 +119,8 @@ def peers(text: str) -> Peers:
     try:
         return Peers(label=text, networks=addresses_of(text))
     except NotUnderstood as reason:
-        return Peers(label=text, perhaps=EVERYBODY, doubt=f"{reason}, which could not be understood")
+        doubt = f"{reason}, which could not be understood"
+        return Peers(label=text, perhaps=EVERYBODY, doubt=doubt, is_unreadable=True)
 
 
 def unknown(label: str, doubt: str) -> Peers:

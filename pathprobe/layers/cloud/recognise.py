@@ -6,11 +6,13 @@ Told by the keys that only one vendor's commands print. All documents of one loo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pathprobe.layers.cloud import alibaba, aws, azure, gcp, tencent
-from pathprobe.layers.cloud.aws_rules import COMMANDS
+from pathprobe.layers.cloud.aws_rules import COMMANDS, content
+from pathprobe.layers.cloud.azure_rules import EFFECTIVE
 from pathprobe.layers.cloud.documents import Node, Unreadable
-from pathprobe.layers.cloud.model import Account, Vendor
+from pathprobe.layers.cloud.model import Account, Group, Vendor
 
 #: A vendor, and keys at the top of a document of which one is enough.
 _TOPS: tuple[tuple[Vendor, tuple[str, ...]], ...] = (
@@ -85,7 +87,35 @@ def read(documents: Sequence[Node], *, vendor: Vendor | None = None, unnamed: st
 
     Raises Unreadable.
     """
-    whose = _whose(documents) if vendor is None else vendor
+    if vendor is None:
+        return _of_one_group_each(_read(documents, _whose(documents), unnamed))
+    for document in documents:
+        told = vendor_of(document)
+        if told not in (None, vendor) and _is_empty(_read([document], vendor, unnamed)):
+            raise Unreadable(f"{document.file}: not {vendor}'s JSON but {told}'s")
+    return _of_one_group_each(_read(documents, vendor, unnamed))
+
+
+def _is_empty(account: Account) -> bool:
+    return not (account.groups or account.acls or account.interfaces or account.subnets)
+
+
+def _of_one_group_each(account: Account) -> Account:
+    """Whose rules were given twice counts once. Raises Unreadable where the two differ."""
+    groups: dict[str, Group] = {}
+    others = []
+    for one in account.groups:
+        if account.vendor is Vendor.AZURE and one.source == EFFECTIVE:
+            # Azure's own sum of a group's rules has other words than the group.
+            others.append(one)
+            continue
+        there = groups.setdefault(one.id, one)
+        if {content(rule) for rule in one.rules} != {content(rule) for rule in there.rules}:
+            raise Unreadable(f"two documents tell different rules of {one.label}: give one of them alone")
+    return replace(account, groups=(*groups.values(), *others))
+
+
+def _read(documents: Sequence[Node], whose: Vendor, unnamed: str) -> Account:
     if whose is Vendor.AWS:
         return aws.read(documents)
     if whose is Vendor.ALIBABA:

@@ -17,6 +17,7 @@ from pathprobe.layers.cloud.evaluate import EPHEMERAL, matches
 from pathprobe.layers.cloud.model import EVERYBODY, Account, Action, Direction, Group, IpNetwork, Rule, Vendor
 from pathprobe.layers.cloud.passage import Decision, GateKind, Leg, Packet
 from pathprobe.layers.cloud.protocols import ECHO, NAMES
+from pathprobe.layers.cloud.tencent import UNNAMED
 
 #: Azure's own rules have priorities from 100 to 4096.
 _AZURE_PRIORITIES = (100, 4096)
@@ -186,7 +187,7 @@ def _tencent_group(decision: Decision, group: Group | None) -> tuple[str, ...]:
         policy["Port"] = _ports(packet)
     policy["Ipv6CidrBlock" if packet.source.version == 6 else "CidrBlock"] = str(packet.source)
     name = group.id if group else decision.gate.homes[0]
-    name = name if name.startswith("sg-") else "GROUP"
+    name = name if name.startswith("sg-") else UNNAMED
     return (
         f"tccli vpc CreateSecurityGroupPolicies --SecurityGroupId {name} "
         f"--SecurityGroupPolicySet {_quoted({'Ingress': [policy]})}",

@@ -35,6 +35,8 @@ from pathprobe.layers.cloud.model import (
 from pathprobe.layers.cloud.protocols import Doubts, NotUnderstood
 
 POLICIES = "tccli vpc DescribeSecurityGroupPolicies --SecurityGroupId {}"
+#: In commands, where nobody told whose the policies are.
+UNNAMED = "SECURITY_GROUP_ID"
 ACLS = "tccli vpc DescribeNetworkAcls"
 INTERFACES = "tccli vpc DescribeNetworkInterfaces"
 INSTANCES = "tccli cvm DescribeInstances"
@@ -125,12 +127,13 @@ def _instance(node: Node) -> Interface:
 
 
 def _group(document: Node, known: _Known, unnamed: str) -> Group:
-    home = _name(document.file) or unnamed or document.file
+    told = _name(document.file) or unnamed
+    home = told or document.file
     policies = document["SecurityGroupPolicySet"]
     return Group(
         id=home,
         name=known.names.get(home, ""),
-        source=POLICIES.format(home),
+        source=POLICIES.format(told or UNNAMED),
         rules=tuple(
             rule
             for key, direction in (("Ingress", Direction.IN), ("Egress", Direction.OUT))

@@ -36,11 +36,12 @@ def find(facts: Sockets, used: Sockets, *, address: str | None, version: int | N
         return _local(facts, used, version)
     if is_local or (address and ip_address(address).is_loopback):
         return _asked(facts, used.serving, address, version)
+    family = ip_address(address).version if address else version
     outer = [one for one in used.serving if not one.is_loopback]
     present = [one for one in outer if one.address not in used.foreign]
     if not outer:
-        return _loopback(used)
-    return _asked(facts, present, address, version) if present else _foreign(used, outer)
+        return _loopback(used, family)
+    return _asked(facts, present, address, version) if present else _foreign(used, outer, family)
 
 
 def _asked(facts: Sockets, present: Sequence[Socket], address: str | None, version: int | None) -> Finding:
@@ -77,22 +78,23 @@ def _served(facts: Sockets) -> Finding:
     return Finding(status=Status.PASS, sentence=_who_and_where(facts, facts.serving))
 
 
-def _loopback(facts: Sockets) -> Finding:
+def _loopback(facts: Sockets, version: int | None) -> Finding:
     bound = any(one.device == "lo" and not ip_address(one.address).is_loopback for one in facts.serving)
     note = " (bound to the loopback interface)" if bound else ""
     who = _who_and_where(facts, facts.serving, only=True)
     sentence = f"{who}{note}: reachable from this machine, not from the network"
-    return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=_fix(facts, facts.serving))
+    fix = _fix(facts, facts.serving, version=version)
+    return Finding(status=Status.FAIL, sentence=sentence, why=_LOOPBACK, fix=fix)
 
 
-def _foreign(facts: Sockets, sockets: Sequence[Socket]) -> Finding:
+def _foreign(facts: Sockets, sockets: Sequence[Socket], version: int | None) -> Finding:
     what = (
         "an address that this machine does not have"
         if len({one.address for one in sockets}) == 1
         else "foreign addresses"
     )
     sentence = f"{_who_and_where(facts, sockets, only=True)}, {what}"
-    fix = ("ip -br address", *_fix(facts, sockets))
+    fix = ("ip -br address", *_fix(facts, sockets, version=version))
     return Finding(status=Status.FAIL, sentence=sentence, why=_FOREIGN, fix=fix)
 
 
@@ -103,10 +105,11 @@ def _not_for_these(facts: Sockets, address: str | None, version: int | None, *, 
         sentence = f"{who}: whether {whom} too could not be told"
         return Finding(status=Status.UNKNOWN, sentence=sentence, why=_FAMILY, fix=(_whether_ipv6_only(facts),))
     why = _ONE_ADDRESS if address else _FAMILY
-    missing = None if address else version
-    return Finding(
-        status=Status.FAIL, sentence=f"{who}, not {whom}", why=why, fix=_fix(facts, facts.serving, missing=missing)
-    )
+    family = ip_address(address).version if address else version
+    # Every address of one family is served, none of the other.
+    is_missing = not address or any(one.is_any and one.version != family for one in facts.serving)
+    fix = _fix(facts, facts.serving, missing=family if is_missing else None, version=family)
+    return Finding(status=Status.FAIL, sentence=f"{who}, not {whom}", why=why, fix=fix)
 
 
 def _whether_ipv6_only(facts: Sockets) -> str:
@@ -146,13 +149,17 @@ def _without_addresses(facts: Sockets, who: str, present: Sequence[Socket]) -> F
     return Finding(status=Status.WARN, sentence=sentence, why=_ONE_ADDRESS, fix=_fix(facts, present))
 
 
-def _fix(facts: Sockets, sockets: Sequence[Socket], *, missing: int | None = None) -> tuple[str, ...]:
-    """``missing``: the family that is to be served as well; None: every address is."""
+def _fix(
+    facts: Sockets, sockets: Sequence[Socket], *, missing: int | None = None, version: int | None = None
+) -> tuple[str, ...]:
+    """``missing``: the family to serve as well; None: every address is, of ``version`` or of the sockets'."""
     if facts.activations:
         stream = "ListenStream" if facts.protocol == "tcp" else "ListenDatagram"
         unit = quote(facts.activations[0].socket)
         edit = f"# in [Socket]: {stream}= (empties the list), then {stream}={facts.port}"
         return f"systemctl edit {unit}", edit, f"systemctl restart {unit}"
     held = [(socket, process) for socket in sockets for process in processes_of([socket])[:1]]
-    edits = dict.fromkeys(step for socket, process in held for step in steps_out_of(socket, process, missing=missing))
+    edits = dict.fromkeys(
+        step for socket, process in held for step in steps_out_of(socket, process, missing=missing, version=version)
+    )
     return (*edits, *checked_and_restarted((process for _, process in held), facts.port)) or (f"sudo {look(facts)}",)

@@ -32,9 +32,12 @@ class Setting:
 _NGINX = Setting(line="listen {port};", line6="listen [::]:{port};", where="/etc/nginx", check="nginx -t")
 _LISTEN6 = "Listen [::]:{port}"
 _APACHE = "Listen {port}"
+_CADDY = "bind 0.0.0.0 [::]"
 _MYSQL = "bind-address = 0.0.0.0"
 _REDIS = "bind * -::*"
 _POSTGRES = "listen_addresses = '*'"
+#: YAML takes a bare :: for the beginning of a mapping.
+_NETWORK_HOST, _NETWORK_HOST6 = "network.host: 0.0.0.0", 'network.host: "::"'
 _HOST_OPTION = "--host 0.0.0.0"
 _PUBLISHED = Setting(
     line="publish with -p {port}:{inner} instead of -p 127.0.0.1:{port}:{inner}",
@@ -53,9 +56,13 @@ _PROGRAMS = {
         where="/etc/haproxy",
         check="haproxy -c -f /etc/haproxy/haproxy.cfg",
     ),
-    "caddy": Setting(line="bind 0.0.0.0 [::]", where="/etc/caddy"),
+    "caddy": Setting(line=_CADDY, line6=_CADDY, where="/etc/caddy"),
     "lighttpd": Setting(line='server.bind = "0.0.0.0"', line6='server.use-ipv6 = "enable"', where="/etc/lighttpd"),
-    "envoy": Setting(line="socket_address: {{ address: 0.0.0.0, port_value: {port} }}", where="/etc/envoy"),
+    "envoy": Setting(
+        line="socket_address: {{ address: 0.0.0.0, port_value: {port} }}",
+        line6='socket_address: {{ address: "::", port_value: {port} }}',
+        where="/etc/envoy",
+    ),
     "traefik": Setting(line='address: ":{port}"', where="/etc/traefik"),
     "postgres": Setting(line=_POSTGRES, where="/etc/postgresql /var/lib/pgsql"),
     "redis-server": Setting(line=_REDIS, where="/etc/redis"),
@@ -115,11 +122,13 @@ _WORDS = {
     "streamlit": Setting(line="--server.address=0.0.0.0"),
     "vite": Setting(line=_HOST_OPTION),
     "puma": Setting(line="--bind tcp://0.0.0.0:{port}"),
-    "rails": Setting(line="--binding 0.0.0.0"),
+    "rails": Setting(line="--binding 0.0.0.0", line6="--binding '[::]'"),
     "webpack-dev-server": Setting(line=_HOST_OPTION),
-    "org.elasticsearch.bootstrap.Elasticsearch": Setting(line="network.host: 0.0.0.0", where="/etc/elasticsearch"),
-    "org.elasticsearch.server": Setting(line="network.host: 0.0.0.0", where="/etc/elasticsearch"),
-    "org.opensearch.bootstrap.OpenSearch": Setting(line="network.host: 0.0.0.0", where="/etc/opensearch"),
+    "org.elasticsearch.bootstrap.Elasticsearch": Setting(
+        line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/elasticsearch"
+    ),
+    "org.elasticsearch.server": Setting(line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/elasticsearch"),
+    "org.opensearch.bootstrap.OpenSearch": Setting(line=_NETWORK_HOST, line6=_NETWORK_HOST6, where="/etc/opensearch"),
     "kafka.Kafka": Setting(line="listeners=PLAINTEXT://0.0.0.0:{port}", where="/etc/kafka /opt/kafka/config"),
     "org.apache.catalina.startup.Bootstrap": Setting(
         line='<Connector port="{port}" address="0.0.0.0" .../>', where="/etc/tomcat /opt/tomcat/conf"
@@ -153,17 +162,20 @@ def published(process: Process) -> str | None:
     return f"{address}:{port}" if process.name == "docker-proxy" and address and port else None
 
 
-def steps_out_of(socket: Socket, process: Process, *, missing: int | None = None) -> tuple[str, ...]:
+def steps_out_of(
+    socket: Socket, process: Process, *, missing: int | None = None, version: int | None = None
+) -> tuple[str, ...]:
     """Lines to copy that have the process listen on more than the socket does: look for the place, write.
 
-    ``missing``: the IP version that is to be served as well; None: every address instead of the socket's. What is no
-    command stands as a shell comment.
+    ``missing``: the IP version that is to be served as well; None: every address instead of the socket's, those of
+    ``version`` or of the socket's own. What is no command stands as a shell comment.
     """
+    version = missing or version or ip_address(socket.address).version
     known = setting(process, socket.port)
     # No option with an address loosens a socket from its interface.
     if known is None or (socket.device is not None and not known.where):
-        return (_in_general(socket, process, missing),)
-    line = _line(known, socket, process, missing or ip_address(socket.address).version)
+        return (_in_general(socket, process, missing, version),)
+    line = _line(known, socket, process, version)
     if not known.where:
         return (f"# {process.name}: {line}",)
     wanted = str(socket.port) if socket.is_any else socket.address
@@ -192,7 +204,7 @@ def _for_ipv6(line: str) -> str:
     return line.replace("0.0.0.0:", "[::]:").replace("//0.0.0.0", "//[::]").replace("0.0.0.0", "::")
 
 
-def _in_general(socket: Socket, process: Process, missing: int | None) -> str:
+def _in_general(socket: Socket, process: Process, missing: int | None, version: int) -> str:
     port = socket.port
     here = bracketed(socket.address)
     if socket.device is not None and missing is None:
@@ -200,8 +212,7 @@ def _in_general(socket: Socket, process: Process, missing: int | None) -> str:
     elif missing is not None:
         told = f"# make {process.name} listen on {_every(missing)}:{port} as well, beside {here}"
     else:
-        every = _every(ip_address(socket.address).version)
-        told = f"# make {process.name} listen on {every}:{port} instead of {here}:{port}"
+        told = f"# make {process.name} listen on {_every(version)}:{port} instead of {here}:{port}"
     return f"{told}: {process.command}" if process.command else told
 
 

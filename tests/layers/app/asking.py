@@ -13,6 +13,8 @@ from pathprobe.layers.app.facts import Conversation
 
 #: Seconds: enough for a busy machine where an answer is awaited, little where a silence is.
 PATIENCE, SILENCE = 10.0, 0.5
+#: What the commands to copy say of it.
+PATIENTLY, HASTILY = "--timeout 10", "--timeout 0.5"
 
 
 def told(target: str, **options: Any) -> Conversation:

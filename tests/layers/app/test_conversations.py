@@ -12,7 +12,7 @@ import pytest
 from pathprobe.core.layers import Status
 from pathprobe.layers.app import CannotAsk, judge
 from pathprobe.layers.app.facts import How, Step
-from tests.layers.app.asking import SILENCE, row, seen, told
+from tests.layers.app.asking import HASTILY, PATIENTLY, SILENCE, row, seen, told
 from tests.layers.app.authority import NAME, Authority, issue, keep
 from tests.layers.app.servers import (
     Script,
@@ -183,7 +183,7 @@ def test_a_server_that_awaits_tls_and_hangs_up_on_all_else_is_recognised(made: A
         layer = row(f"http://{NAME}:{port}/")
     assert layer.status is Status.FAIL
     assert "plain HTTP was sent to a port that speaks TLS: it hangs up" in layer.summary
-    assert layer.fix[0] == f"pathprobe app https://{NAME}:{port} --connect-to 127.0.0.1"
+    assert layer.fix[0] == f"pathprobe app https://{NAME}:{port} --connect-to 127.0.0.1 {PATIENTLY}"
 
 
 # --- TLS as servers of other makes speak it
@@ -267,7 +267,7 @@ def test_a_server_that_waits_for_its_client_is_connected_to_and_no_more_is_claim
         layer = row(f"127.0.0.1:{port}", timeout=SILENCE)
     assert layer.status is Status.PASS
     assert "waits for its client to speak first" in layer.summary
-    assert layer.fix == (f"pathprobe app http://127.0.0.1:{port}", f"pathprobe app tls://127.0.0.1:{port}")
+    assert layer.fix == tuple(f"pathprobe app {one}://127.0.0.1:{port} {HASTILY}" for one in ("http", "tls"))
 
 
 # --- Addresses

@@ -15,7 +15,7 @@ from pathprobe.core.layers import Status
 from pathprobe.layers.app import grpc, judge, parse
 from pathprobe.layers.app.facts import Attempt, Call, Conversation, GrpcAnswer
 from tests.commands.processes import environment, pathprobe
-from tests.layers.app.asking import row
+from tests.layers.app.asking import PATIENTLY, row
 from tests.layers.app.authority import NAME, Authority, issue, keep
 from tests.layers.app.grpc_server import grpc_servers
 
@@ -86,10 +86,10 @@ def test_in_clear_to_a_tls_port_and_the_other_way_round(servers: dict[str, int])
         Status.FAIL,
         True,
     )
-    assert layer.fix[0] == f"pathprobe app grpcs://127.0.0.1:{servers['healthy-tls']}"
+    assert layer.fix[0] == f"pathprobe app grpcs://127.0.0.1:{servers['healthy-tls']} {PATIENTLY}"
     layer = row(f"grpcs://127.0.0.1:{servers['healthy']}")
     assert (layer.status, "HTTP/2 alone" in layer.summary) == (Status.FAIL, True), layer.summary
-    assert layer.fix[0] == f"pathprobe app grpc://127.0.0.1:{servers['healthy']}"
+    assert layer.fix[0] == f"pathprobe app grpc://127.0.0.1:{servers['healthy']} {PATIENTLY}"
 
 
 def test_http_to_a_grpc_port_is_recognised(servers: dict[str, int]) -> None:

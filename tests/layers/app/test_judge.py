@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -202,3 +203,24 @@ def test_headers_are_not_repeated_in_a_command_to_copy() -> None:
 
 def test_a_text_is_cut_and_made_printable() -> None:
     assert printable(b"a\x00b\xff\r\nc" + b"d" * 500, 12) == "a\\x00b\ufffd  cdd..."
+
+
+@pytest.mark.parametrize(("code", "is_of_chains"), [(18, False), (19, False), (20, True), (21, True)])
+def test_only_of_a_missing_certificate_it_is_said_that_browsers_may_fetch_it(code: int, is_of_chains: bool) -> None:
+    why = of_tls(replace(GOOD, distrust=Distrust(code=code, words="x"))).why
+    assert why
+    assert ("browsers fetch a missing one" in why) is is_of_chains
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({}, "pathprobe app http://web1/"),
+        ({"timeout": 0.5}, "pathprobe app http://web1/ --timeout 0.5"),
+        ({"authorities": "ca.pem", "timeout": 20.0}, "pathprobe app http://web1/ --ca ca.pem --timeout 20"),
+        ({"family": 6}, "pathprobe app http://web1/ -6"),
+    ],
+)
+def test_the_same_question_is_asked_again(options: dict[str, Any], line: str) -> None:
+    row = of_http(500, "http://web1/")
+    assert conclude(row, replace(parse("http://web1/"), **options)).next_steps[0].endswith(f"look again: {line}")

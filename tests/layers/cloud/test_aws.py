@@ -252,6 +252,41 @@ def test_the_group_that_is_named_is_taken_by_id_or_by_name() -> None:
         row([two], WEB, groups=("sg-7",))
 
 
+@pytest.mark.parametrize("target", ["10.0.0.6", "2001:db8::6"])
+def test_no_rules_are_assumed_for_an_address_that_no_given_interface_has(target: str) -> None:
+    client = "203.0.113.7" if "." in target else "2001:db8:9::1"
+    found = row([HTTP, OPEN_ACL, interfaces(interface())], f"tcp 80 from {client}", to=target)
+    assert found.status is Status.UNKNOWN
+    assert f"none of the interfaces that were given has {target}" in found.summary
+    named = row([HTTP, OPEN_ACL, interfaces(interface())], WEB, to="10.0.0.6", groups=("sg-1",))
+    assert named.status is Status.PASS
+
+
+def test_two_files_that_differ_about_a_group_are_not_put_together() -> None:
+    shut = groups(group())
+    with pytest.raises(Unreadable, match=r"0.json and 1.json tell different rules of sg-1"):
+        row([shut, HTTP], WEB)
+    assert row([HTTP, HTTP, OPEN_ACL], WEB).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("port", "expected", "words"),
+    [
+        (22, Status.WARN, "sg-1 IpPermissions[1] has the address 'foo.bar', which could not be understood"),
+        (80, Status.UNKNOWN, "depends on the address 'foo.bar', which could not be understood"),
+        (81, Status.FAIL, "sg-1 IpPermissions[1] has the address 'foo.bar', which could not be understood"),
+    ],
+)
+def test_an_address_that_is_none_is_noticed_whatever_port_was_asked_for(
+    port: int, expected: Status, words: str
+) -> None:
+    rules = groups(group(permission("tcp", 22, 22, WORLD), permission("tcp", 80, 80, "foo.bar")))
+    found = row([rules, OPEN_ACL], f"tcp {port} from 203.0.113.7")
+    assert found.status is expected
+    assert found.summary.count("'foo.bar'") == 1
+    assert words in found.summary
+
+
 def test_what_was_assumed_is_said() -> None:
     found = row([HTTP, OPEN_ACL], WEB)
     assert "sg-1 (web) is assumed to stand before 10.0.0.5" in found.summary

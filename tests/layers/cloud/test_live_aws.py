@@ -339,7 +339,15 @@ def test_without_credentials_it_ends_in_one_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     result = CliRunner().invoke(main, ["cloud", "--aws", "--to", "10.0.0.5:80"])
     assert result.exit_code == status.CANNOT
-    assert "credentials" in result.stderr
+    assert result.stderr == "pathprobe: no AWS credentials: run aws configure, or set AWS_PROFILE\n"
+
+
+@pytest.mark.usefixtures("ec2")
+def test_without_a_region_it_is_said_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    result = CliRunner().invoke(main, ["cloud", "--aws", "--to", "10.0.0.5:80"])
+    assert result.exit_code == status.CANNOT
+    assert result.stderr == "pathprobe: no AWS region: set AWS_DEFAULT_REGION or give --region\n"
 
 
 def test_without_boto3_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

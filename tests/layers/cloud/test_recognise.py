@@ -52,6 +52,42 @@ def test_documents_of_two_vendors_are_not_mixed() -> None:
         recognise.read(two)
 
 
+#: A group that lets nobody in, one that lets somebody in.
+TWICE: list[tuple[Any, Any]] = [
+    (
+        {"SecurityGroupId": "sg-1", "Permissions": {"Permission": []}},
+        {
+            "SecurityGroupId": "sg-1",
+            "Permissions": {
+                "Permission": [{"Policy": "Accept", "IpProtocol": "TCP", "PortRange": "80/80", "Priority": "1"}]
+            },
+        },
+    ),
+    (
+        {"SecurityGroupPolicySet": {"Ingress": []}},
+        {"SecurityGroupPolicySet": {"Ingress": [{"Action": "ACCEPT", "Protocol": "TCP", "CidrBlock": "0.0.0.0/0"}]}},
+    ),
+    (
+        {"name": "sg-1", "securityRules": []},
+        {"name": "sg-1", "securityRules": [{"access": "Allow", "priority": 100, "direction": "Inbound"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), TWICE)
+def test_a_group_that_was_given_twice_counts_once_and_is_not_guessed_at_where_it_differs(one: Any, other: Any) -> None:
+    there = recognise.read([Node(other, "a.json"), Node(other, "b.json")], unnamed="sg-1")
+    assert [group.id for group in there.groups] == ["sg-1"]
+    with pytest.raises(Unreadable, match="two documents tell different rules of sg-1"):
+        recognise.read([Node(one, "a.json"), Node(other, "b.json")], unnamed="sg-1")
+
+
+@pytest.mark.parametrize("vendor", [Vendor.ALIBABA, Vendor.TENCENT, Vendor.AZURE, Vendor.GCP])
+def test_json_of_another_vendor_than_was_said_is_refused(vendor: Vendor) -> None:
+    with pytest.raises(Unreadable, match=rf"x.json: not {vendor}'s JSON but aws's"):
+        recognise.read([Node({"SecurityGroups": [{"GroupId": "sg-1"}]}, "x.json")], vendor=vendor)
+
+
 def test_what_is_nobodys_is_said_to_be_so() -> None:
     with pytest.raises(Unreadable, match=r"x.json: not the JSON of a command known here"):
         recognise.read([Node({"hello": "world"}, "x.json")])

@@ -208,3 +208,12 @@ def test_the_proposed_policy_takes_the_place_of_the_one_that_drops() -> None:
         "tccli vpc CreateSecurityGroupPolicies --SecurityGroupId sg-33ocnj9n --SecurityGroupPolicySet "
         '\'{"Ingress":[{"PolicyIndex":1,"Protocol":"TCP","Action":"ACCEPT","Port":"8080","CidrBlock":"203.0.113.7/32"}]}\'',
     )
+
+
+def test_a_files_name_is_not_taken_for_a_groups_id() -> None:
+    found = row([group(policy("ACCEPT", "TCP", "22"))], WEB)
+    assert found.status is Status.FAIL
+    commands = [one.source for one in found.evidence] + list(found.fix)
+    assert not any("--SecurityGroupId 0.json" in one for one in commands)
+    assert any(one.endswith("DescribeSecurityGroupPolicies --SecurityGroupId SECURITY_GROUP_ID") for one in commands)
+    assert any("CreateSecurityGroupPolicies --SecurityGroupId SECURITY_GROUP_ID" in one for one in found.fix)

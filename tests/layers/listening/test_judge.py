@@ -44,6 +44,36 @@ BOTH = (LO, ETH0, ETH1)
 # ---- who and where
 
 
+SHOP = Process(pid=5, name="shopd", command="")
+
+
+@pytest.mark.parametrize(
+    ("where", "holder", "asked", "line"),
+    [
+        ("127.0.0.1", PYTHON, {"address": "2001:db8::5"}, "# python3: --bind ::"),
+        ("127.0.0.1", PYTHON, {"version": 6}, "# python3: --bind ::"),
+        ("127.0.0.1", PYTHON, {"address": "10.0.0.5"}, "# python3: --bind 0.0.0.0"),
+        ("127.0.0.1", PYTHON, {}, "# python3: --bind 0.0.0.0"),
+        ("::1", PYTHON, {"address": "10.0.0.5"}, "# python3: --bind 0.0.0.0"),
+        ("10.0.0.5", PYTHON, {"address": "2001:db8::5"}, "# python3: --bind ::"),
+        ("0.0.0.0", PYTHON, {"address": "2001:db8::5"}, "# python3: --bind ::"),
+        ("127.0.0.1", SHOP, {"address": "2001:db8::5"}, "# make shopd listen on [::]:8080 instead of 127.0.0.1:8080"),
+        (
+            "0.0.0.0",
+            SHOP,
+            {"address": "2001:db8::5"},
+            "# make shopd listen on [::]:8080 as well, beside 0.0.0.0",
+        ),
+    ],
+)
+def test_the_line_to_write_serves_the_family_that_was_asked_for(
+    where: str, holder: Process, asked: dict[str, Any], line: str
+) -> None:
+    row = judge(found(socket(where, holder), addresses=(LO, ETH0, ETH0_V6)), **asked)
+    assert row.status is FAIL
+    assert line in row.fix
+
+
 @pytest.mark.parametrize(
     ("facts", "asked", "status", "summary"),
     [

@@ -63,6 +63,13 @@ def test_the_steps_are_look_write_check_restart() -> None:
         (process("named"), "listen-on-v6 { any; };"),
         (process("beam.smp"), "listeners.tcp.default = [::]:8080"),
         (process("etcd"), "--listen-client-urls=http://[::]:8080"),
+        (process("caddy"), "bind 0.0.0.0 [::]"),
+        (process("envoy"), 'socket_address: { address: "::", port_value: 8080 }'),
+        (process("memcached"), "-l ::"),
+        (process("unbound"), "interface: ::"),
+        (process("java", "java org.elasticsearch.bootstrap.Elasticsearch"), 'network.host: "::"'),
+        (process("ruby", "ruby bin/rails server"), "--binding '[::]'"),
+        (process("python3", "python3 -m http.server"), "--bind ::"),
         (process("python3", "python3 /usr/bin/gunicorn app"), "--bind [::]:8080"),
         (process("python3", "python3 manage.py runserver"), "runserver [::]:8080"),
         (process("docker-proxy", "docker-proxy -container-port 80"), "publish with -p [::]:8080:80 as well"),
@@ -73,6 +80,7 @@ def test_the_line_for_ipv6_is_another(holder: Process, line: str) -> None:
     missing = steps_out_of(socket("0.0.0.0"), holder, missing=6)[-1]
     assert missing.endswith(f": {line}")
     assert steps_out_of(socket("::1"), holder)[-1].endswith(f": {line}")
+    assert steps_out_of(socket("127.0.0.1"), holder, version=6)[-1].endswith(f": {line}")
 
 
 @pytest.mark.parametrize("name", [*_PROGRAMS, *_WORDS])
