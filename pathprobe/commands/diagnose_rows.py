@@ -234,7 +234,8 @@ def _question(target: Target, result: Result, sources: Sources) -> PortQuestion:
         port=target.port,
         protocol=target.protocol,
         source=ip_address(client.partition("%")[0]) if client else None,
-        version=ip_address(target.address).version,
+        version=ip_address(target.address.partition("%")[0]).version,
+        address=ip_address(target.address.partition("%")[0]),
         expected=sources.expected,
     )
 

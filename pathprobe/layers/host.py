@@ -28,13 +28,17 @@ from pathprobe.layers.system import Remembering, System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortQuestion:
-    """``source``: who is to reach it, None for anybody; ``version``: 4 or 6 alone; ``expected``: who should serve."""
+    """``source``: who is to reach it, None for anybody; ``version``: 4 or 6 alone; ``expected``: who should serve.
+
+    ``address``: by which it is to be reached, None for any; one that is not this machine's is taken for any.
+    """
 
     port: int
     protocol: str
     source: IpAddress | None = None
     version: int | None = None
     expected: str | None = None
+    address: IpAddress | None = None
 
 
 def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...]:
@@ -57,7 +61,7 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
             sockets=sockets,
             forwarded=sent_on is not None,
             lands_on=landing.address if landing else None,
-            **_ways(system, found, asked, here),
+            **_ways(system, found, asked, here, landing),
         ),
         _access(system, asked, sockets, now=now),
     )
@@ -66,12 +70,24 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
 def _packets(asked: PortQuestion, here: Network, sockets: Sockets) -> tuple[Question, ...]:
     """To the addresses where it is served; to all of them where it is served nowhere outside."""
     outer = [one for one in sockets.serving if not one.is_loopback]
+    if own := _own_address(asked, here):
+        to_it = questions(
+            here, protocol=asked.protocol, port=asked.port, source=asked.source, bound_to=frozenset({own})
+        )
+        if to_it:
+            return to_it
     bound = frozenset() if any(one.is_any for one in outer) else frozenset(one.address for one in outer)
     every = questions(here, protocol=asked.protocol, port=asked.port, source=asked.source, bound_to=bound)
     every = every or questions(here, protocol=asked.protocol, port=asked.port, source=asked.source)
     every = tuple(one for one in every if asked.version in (None, one.version))
     served = tuple(one for one in every if any(_takes(socket, one) for socket in outer))
     return served or every
+
+
+def _own_address(asked: PortQuestion, here: Network) -> str | None:
+    """The one that is asked about, where this machine has it."""
+    address = asked.address
+    return str(address) if address is not None and here.has(int(address), address.version) else None
 
 
 def _takes(socket: Socket, question: Question) -> bool:
@@ -97,7 +113,7 @@ def _listening(
     row = listening.judge(
         sockets,
         expected=asked.expected,
-        address=None if own is None else str(own),
+        address=_own_address(asked, here) if own is None else str(own),
         version=version,
         is_local=own is not None,
     )
@@ -135,14 +151,20 @@ def _not_followed(here: Network) -> list[str]:
     return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
 
 
-def _ways(system: System, found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:
-    """By which interface a named client's packet comes in and by which the answer leaves; nothing of a local one."""
+def _ways(
+    system: System, found: tuple[Case, ...], asked: PortQuestion, here: Network, landing: firewall.Landing | None
+) -> dict[str, str | None]:
+    """By which interface a named client's packet comes in and its answer leaves; a local one's stays inside."""
     source = asked.source
-    if source is None or here.has(int(source), source.version) or not found:
+    if source is None or not found:
         return {}
+    if here.has(int(source), source.version):
+        return {"arrival": found[0].question.interface}
     interfaces = {case.question.interface for case in found}
     make = ipaddress.IPv4Address if source.version == 4 else ipaddress.IPv6Address
-    way = network_reading.way_to(system, str(source), str(make(found[0].question.destination)))
+    port = landing.port if landing else asked.port
+    answer = network_reading.Answer(protocol=asked.protocol, port=port) if here.policies else None
+    way = network_reading.way_to(system, str(source), str(make(found[0].question.destination)), answer)
     if way is None:
         route = here.route(int(source), source.version)
         leads = route is not None and route.type == "unicast"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pathprobe.layers.network import TABLES, Interface, Network, Route, map_interface, map_route
-from pathprobe.layers.system import System, Unread
+from pathprobe.layers.system import Said, System, Unread
 
 _Fact = TypeVar("_Fact")
 
@@ -71,9 +71,30 @@ _REFUSALS = {
 }
 
 
-def way_to(system: System, destination: str, source: str) -> WayTo | None:
-    """The kernel's own choice for a packet between these addresses, by its rules too; None where it cannot be asked."""
-    said = system.run("ip", "-j", "route", "get", destination, "from", source)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What policy rules look at beside the addresses: ``protocol`` tcp or udp, ``port`` of the server."""
+
+    protocol: str
+    port: int
+
+
+#: A client's port is only known once it has come; one from the middle of those that systems take.
+_A_CLIENTS_PORT = 50000
+
+
+def way_to(system: System, destination: str, source: str, answer: Answer | None = None) -> WayTo | None:
+    """The kernel's own choice for a packet between these addresses, by its rules too; None where it cannot be asked.
+
+    ``answer``: for rules that look at ports as well; iproute2 before 4.17 knows nothing of them and is asked without.
+    """
+    asked = ("ip", "-j", "route", "get", destination, "from", source)
+    said: Said | Unread = Unread(reason="not asked")
+    if answer is not None:
+        ports = ("sport", str(answer.port), "dport", str(_A_CLIENTS_PORT))
+        said = system.run(*asked, "ipproto", answer.protocol, *ports)
+    if isinstance(said, Unread) or (said.status and not any(text in said.error for text in _REFUSALS)):
+        said = system.run(*asked)
     if isinstance(said, Unread):
         return None
     refusal = next((words for text, words in _REFUSALS.items() if text in said.error), None)

@@ -254,6 +254,30 @@ def test_a_port_that_is_redirected_to_another_of_this_machine_is_looked_for_ther
 
 @pytest.mark.lab
 @pytest.mark.usefixtures("server")
+def test_a_redirected_port_whose_answer_may_not_leave_is_blocked_by_that_rule() -> None:
+    run_on_server(
+        "nft add table ip n; nft add chain ip n p '{ type nat hook prerouting priority -100; }';"
+        "nft add rule ip n p tcp dport 90 redirect to :8080;"
+        "nft add chain ip n o '{ type filter hook output priority 0; }'; nft add rule ip n o tcp sport 8080 drop"
+    )
+    assert is_shut(90)
+    document = told("90", "-4", expected=status.BLOCKED)
+    assert document["conclusion"]["layer"] == 2
+    assert row(document, "listening")["status"] == "pass"
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_what_this_machine_sends_itself_may_be_redirected_too() -> None:
+    run_on_server(
+        "nft add table ip n; nft add chain ip n o '{ type nat hook output priority -100; }';"
+        "nft add rule ip n o tcp dport 8081 redirect to :8080"
+    )
+    told("8081", "--from", "10.77.0.1", expected=status.OK)
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
 def test_a_port_that_is_shut_for_one_version_alone_is_blocked() -> None:
     run_on_server("ip address add fd77::1/64 dev eth0 nodad")
     with netns.inside(SERVER), socket.create_server(("::", 8003), family=socket.AF_INET6, dualstack_ipv6=True):
@@ -297,6 +321,15 @@ def test_a_client_to_whom_no_route_leads_back_gets_no_answer() -> None:
     for client in ("192.0.2.9", "198.51.100.7", "203.0.113.7"):
         document = told(str(PORT), "--from", client, expected=status.BLOCKED)
         assert f"there is no route back to {client}" in row(document, "kernel")["summary"]
+
+
+@pytest.mark.lab
+@pytest.mark.usefixtures("server")
+def test_a_policy_rule_for_the_answers_port_is_followed() -> None:
+    run_on_server("ip rule add ipproto tcp sport 8080 to 10.77.0.2 prohibit")
+    assert is_shut(PORT)
+    document = told(str(PORT), "--from", "10.77.0.2", expected=status.BLOCKED)
+    assert "there is no route back to 10.77.0.2" in row(document, "kernel")["summary"]
 
 
 @pytest.mark.lab

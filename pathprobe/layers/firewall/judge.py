@@ -73,7 +73,7 @@ def landing(found: Iterable[Case], network: Network) -> Landing | None:
     """Address and port to which the rules rewrite the destination, of the first packet of which they do so."""
     for case in found:
         address, port = None, case.question.port
-        for redirection in case.ruled.outcome.redirections:
+        for redirection in case.ruled.redirections:
             address, port = redirection.address or address, redirection.port or port
         if address is not None or port != case.question.port:
             address = address or str(_address(case.question.destination, case.question.version))
@@ -171,7 +171,7 @@ def _open(case: Case) -> Finding:
     by = _let_in_by(told.outcome)
     more = " and other rules" if told.outcome.several else ""
     sentence = f"let in by {words.rule(by)}{more}" if by else _NO_RULE
-    for redirection in told.outcome.redirections:
+    for redirection in told.redirections:
         sentence += f", sent on to {_destination(redirection)} by {words.rule(redirection.place)}"
     status = Status.PASS
     for other in told.others[:_MOST_GROUPS]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pathprobe.layers.firewall.evaluation.journey import Journey
-from pathprobe.layers.firewall.outcome import Fate, Outcome
+from pathprobe.layers.firewall.outcome import Fate, Outcome, Redirection
 
 
 class Ruling(StrEnum):
@@ -25,7 +25,8 @@ class Ruled:
     """``outcome``: of most senders; ``others``: those that fare otherwise, the largest group first.
 
     ``of_answer``: it is about the way out. ``unanswered``: of senders who are let in, and whose answer is stopped.
-    ``limited``: outcomes of those who come once a limit is reached.
+    ``limited``: outcomes of those who come once a limit is reached. ``redirections``: of the packet, even
+    where the outcome is its answer's.
     """
 
     ruling: Ruling
@@ -34,6 +35,7 @@ class Ruled:
     of_answer: bool = False
     unanswered: tuple[Outcome, ...] = ()
     limited: tuple[Outcome, ...] = ()
+    redirections: tuple[Redirection, ...] = ()
 
 
 def ruled(journey: Journey) -> Ruled:
@@ -43,7 +45,7 @@ def ruled(journey: Journey) -> Ruled:
         return inwards
     outwards = _of_one_way(journey.way_out, of_answer=True)
     if _ORDER.index(outwards.ruling) > _ORDER.index(inwards.ruling):
-        return outwards
+        return replace(outwards, redirections=inwards.redirections)
     return replace(inwards, unanswered=outwards.others) if outwards.ruling is Ruling.OPEN else inwards
 
 
@@ -62,6 +64,7 @@ def _of_one_way(outcomes: Iterable[Outcome], *, of_answer: bool) -> Ruled:
         others=others,
         of_answer=of_answer,
         limited=tuple(one for one in limited if _class(one) is not _class(main)),
+        redirections=main.redirections,
     )
 
 

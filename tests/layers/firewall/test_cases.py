@@ -9,7 +9,7 @@ import pytest
 
 from pathprobe.layers.firewall.cases import questions
 from pathprobe.layers.network import Interface, Network
-from tests.layers.firewall.factories import machine
+from tests.layers.firewall.factories import machine, number
 
 
 def asked(here: Network, source: str | None = None) -> list[tuple[int, str]]:
@@ -48,3 +48,15 @@ def test_a_bridge_with_a_gateway_behind_it_leads_out() -> None:
         interfaces=tuple(replace(one, kind="bridge") if one.name == "eth0" else one for one in here.interfaces),
     )
     assert asked(bridged) == [(4, "eth0"), (6, "eth0")]
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "expected"),
+    [("10.0.0.5", [("eth0", "10.0.0.5")]), ("172.17.0.1", [("eth0", "172.17.0.1")])],
+    ids=["by the interface that has it", "of an inner one from outside, by the outer one"],
+)
+def test_an_address_at_which_alone_it_is_served_is_the_one_that_is_asked(
+    bound_to: str, expected: list[tuple[str, str]]
+) -> None:
+    found = questions(machine(), protocol="tcp", port=80, bound_to=frozenset({bound_to}))
+    assert [(one.interface, one.destination) for one in found] == [(name, number(text)) for name, text in expected]

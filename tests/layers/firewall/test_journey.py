@@ -20,6 +20,7 @@ from pathprobe.layers.firewall.model import (
     Hook,
     Named,
     Nat,
+    RouteBack,
     Ruleset,
     Table,
     Translate,
@@ -230,3 +231,149 @@ def test_very_many_translations_are_not_taken_for_one_another() -> None:
     (mine,) = [one for one in found.way_in if not one.redirections]
     assert (mine.fate, mine.doubts) == (Fate.ACCEPTED, ())
     assert len(found.way_in) == 80
+
+
+def guarded(hook: Hook, device: str, *conditions: Compare, others: tuple[Chain, ...] = ()) -> Ruleset:
+    """A chain of one device that drops, beside other chains."""
+    guard = chain("guard", (*conditions, DROP), base=hooked(hook, devices=(device,)))
+    early = ruleset(guard, family=Family.NETDEV, name="early")
+    return Ruleset(tables=(*early.tables, *ruleset(*others).tables))
+
+
+def test_an_answer_can_be_dropped_on_its_last_device() -> None:
+    assert fates(journey(guarded(Hook.EGRESS, "eth0"), syn(), machine())) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+@pytest.mark.parametrize("hook", [Hook.PREROUTING, Hook.FORWARD])
+def test_the_answer_from_a_container_comes_in_by_its_bridge_and_is_forwarded(hook: Hook) -> None:
+    from_container = (Named(field=Field.INPUT_INTERFACE, patterns=("docker0",)), DROP)
+    found = led(chain("nat", PUBLISHED, base=nat()), chain("guard", from_container, base=hooked(hook)), to_port=8080)
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+@pytest.mark.parametrize(
+    ("hook", "expected"),
+    [(Hook.EGRESS, ([Fate.DROPPED], [])), (Hook.INGRESS, ([Fate.ACCEPTED], [Fate.DROPPED]))],
+    ids=["the packet on its way to the container", "the answer on its way back"],
+)
+def test_chains_of_the_device_behind_a_translation_are_asked(
+    hook: Hook, expected: tuple[list[Fate], list[Fate]]
+) -> None:
+    rules = guarded(hook, "docker0", others=(chain("nat", PUBLISHED, base=nat()),))
+    assert fates(journey(rules, syn(8080), machine())) == expected
+
+
+FROM_PORT_80 = Compare(field=Field.TCP_SOURCE_PORT, ranges=((80, 80),))
+
+
+@pytest.mark.parametrize("hook", [Hook.OUTPUT, Hook.POSTROUTING, Hook.PREROUTING, Hook.INPUT])
+def test_the_answer_to_this_machine_itself_is_led_out_and_in(hook: Hook) -> None:
+    found = itself(chain("guard", (FROM_PORT_80, DROP), base=hooked(hook)))
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+@pytest.mark.parametrize("hook", [Hook.EGRESS, Hook.INGRESS])
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [(port(80), ([Fate.DROPPED], [])), (FROM_PORT_80, ([Fate.ACCEPTED], [Fate.DROPPED]))],
+    ids=["the packet", "the answer"],
+)
+def test_chains_of_loopback_are_asked_both_ways(
+    hook: Hook, condition: Compare, expected: tuple[list[Fate], list[Fate]]
+) -> None:
+    question = syn(by="10.0.0.5", interface="lo")
+    assert fates(journey(guarded(hook, "lo", condition), question, machine())) == expected
+
+
+@pytest.mark.parametrize("hook", [Hook.PREROUTING, Hook.INPUT])
+def test_the_answer_of_a_container_to_this_machine_itself_comes_in_by_the_bridge(hook: Hook) -> None:
+    from_container = (Named(field=Field.INPUT_INTERFACE, patterns=("docker0",)), DROP)
+    found = itself(
+        chain("nat", PUBLISHED, base=nat(Hook.OUTPUT)), chain("guard", from_container, base=hooked(hook)), to_port=8080
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+def test_what_comes_in_by_loopback_has_its_connection_already() -> None:
+    found = itself(chain("early", (state(CtState.INVALID), DROP), base=hooked(Hook.PREROUTING, -300)))
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_an_answer_does_not_have_the_mark_of_the_packet() -> None:
+    found = led(
+        chain("in", (Assign(field=Field.MARK, flip=1),), base=hooked()),
+        chain("out", (Compare(field=Field.MARK, ranges=((1, 1),)), DROP), base=hooked(Hook.OUTPUT)),
+    )
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.ACCEPTED])
+
+
+def test_the_answer_to_a_named_sender_leaves_by_the_interface_of_its_route() -> None:
+    by_bridge = Named(field=Field.OUTPUT_INTERFACE, patterns=("docker0",))
+    rules = ruleset(chain("out", (by_bridge, DROP), base=hooked(Hook.OUTPUT)))
+    found = journey(rules, syn(by="172.17.0.9", interface="eth0"), machine())
+    assert fates(found) == ([Fate.ACCEPTED], [Fate.DROPPED])
+
+
+@pytest.mark.parametrize(
+    ("by", "interface", "loose", "expected"),
+    [
+        ("192.0.2.9", "eth0", False, Fate.ACCEPTED),
+        ("172.17.0.9", "eth0", False, Fate.DROPPED),
+        ("172.17.0.9", "eth0", True, Fate.ACCEPTED),
+        ("10.0.0.5", "lo", False, Fate.ACCEPTED),
+    ],
+    ids=["by its own interface", "by another one", "by another one, which is enough", "from this machine itself"],
+)
+def test_a_filter_of_the_reverse_path_asks_by_which_interface_the_sender_is_reached(
+    by: str, interface: str, loose: bool, expected: Fate
+) -> None:
+    missing = RouteBack(loose=loose, negated=True)
+    rules = ruleset(chain("path", (missing, DROP), base=hooked(Hook.PREROUTING, -300)))
+    assert fates(journey(rules, syn(by=by, interface=interface), machine()))[0] == [expected]
+
+
+@pytest.mark.parametrize("same_port", [True, False], ids=["to one and the same port", "to a port each"])
+def test_rules_that_translate_to_one_address_are_not_taken_for_one_another(same_port: bool) -> None:
+    first = number("203.0.113.1")
+    senders = range(first, first + 40)
+    own = [
+        (
+            Compare(field=Field.IP_SOURCE, ranges=((one, one),)),
+            Translate(
+                kind=Nat.DNAT,
+                addresses=(CONTAINER, CONTAINER),
+                ports=(80, 80) if same_port else (one - first + 8000, one - first + 8000),
+            ),
+        )
+        for one in senders
+    ]
+    found = led(chain("nat", *own, base=nat()))
+    told = {one.sources: one.redirections[0].place.rule for one in found.way_in if one.redirections}
+    assert {sources: rule.text for sources, rule in told.items() if rule} == {
+        ((one, one),): f"nat {place}" for place, one in enumerate(senders, start=1)
+    }
+
+
+def test_one_interface_may_forward_nothing_though_the_others_do() -> None:
+    here = replace(machine(), forwarding={(4, "eth0"): False})
+    found = journey(ruleset(chain("nat", PUBLISHED, base=nat())), syn(8080), here)
+    assert [one.fate for one in found.way_in] == [Fate.LOST]
+
+
+def test_chains_of_the_device_below_are_asked_too() -> None:
+    here = machine()
+    tagged = tuple(replace(one, lower="p0") if one.name == "eth0" else one for one in here.interfaces)
+    over = replace(here, interfaces=(*tagged, Interface(name="p0")))
+    assert fates(journey(guarded(Hook.INGRESS, "p0"), syn(), over))[0] == [Fate.DROPPED]
+
+
+def test_a_redirection_takes_the_address_of_the_interface() -> None:
+    redirects = (port(80), Translate(kind=Nat.REDIRECT, ports=(8080, 8080)))
+    here = machine()
+    for question, address in (
+        (syn(destination=number("172.17.0.1")), "10.0.0.5"),
+        (syn(by="10.0.0.5", interface="lo"), "127.0.0.1"),
+    ):
+        hook = Hook.OUTPUT if question.interface == "lo" else Hook.PREROUTING
+        found = journey(ruleset(chain("nat", redirects, base=nat(hook))), question, here)
+        assert [[(one.address, one.port) for one in way.redirections] for way in found.way_in] == [[(address, 8080)]]

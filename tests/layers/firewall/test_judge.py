@@ -108,6 +108,14 @@ def test_a_redirected_port_lands_on_this_machine() -> None:
     assert landing(found, here) == Landing(address="10.0.0.5", port=8080, is_here=True)
 
 
+def test_where_a_packet_lands_is_known_though_its_answer_is_dropped() -> None:
+    here = machine()
+    redirect = chain("nat", (port(80), Translate(kind=Nat.REDIRECT, ports=(8080, 8080))), base=nat())
+    rules = ruleset(redirect, chain("out", (DROP,), base=hooked(Hook.OUTPUT)))
+    found = cases(rules, here, questions(here, protocol="tcp", port=80))
+    assert landing(found, here) == Landing(address="10.0.0.5", port=8080, is_here=True)
+
+
 def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() -> None:
     here = machine()
     second = Interface(
@@ -123,6 +131,13 @@ def test_an_answer_that_is_dropped_is_told_as_that() -> None:
     row = over_ipv4(chain("out", (DROP,), base=hooked(Hook.OUTPUT)))
     assert row.status is Status.FAIL
     assert "(the answer, on its way out)" in row.summary
+
+
+def test_those_whose_answer_alone_is_dropped_are_told_of_an_open_port() -> None:
+    to_them = Compare(field=Field.IP_DESTINATION, ranges=((number("10.0.0.0"), number("10.255.255.255")),))
+    row = over_ipv4(chain("in", base=hooked()), chain("out", (to_them, DROP), base=hooked(Hook.OUTPUT)))
+    assert row.status is Status.WARN
+    assert 'but the answer to 10.0.0.0/8 is dropped by "out 1"' in row.summary
 
 
 def test_a_published_port_is_told_with_where_it_goes() -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from pathprobe.layers.firewall.evaluation.journey import journey
 from pathprobe.layers.firewall.model import (
+    AnyOf,
     Assign,
     Chain,
+    Combined,
     Compare,
     Ending,
     Field,
@@ -194,3 +196,28 @@ def test_who_jumped_to_the_deciding_rule_is_told() -> None:
     chains = (chain("in", (jump("a"),), base=hooked()), chain("a", (port(443),), (jump("b"),)), chain("b", (DROP,)))
     (outcome,) = way_in(*chains)
     assert [place.rule.text for place in outcome.came_by if place.rule] == ["in 1", "a 2"]
+
+
+def test_of_several_conditions_one_that_cannot_be_told_makes_it_a_doubt() -> None:
+    outcomes = way_in(chain("in", (AnyOf(conditions=(port(443), GUESS)), DROP), base=hooked()))
+    assert {one.fate: [doubt.held for doubt in one.doubts] for one in outcomes} == {
+        Fate.DROPPED: [True],
+        Fate.ACCEPTED: [False],
+    }
+
+
+def test_of_several_conditions_one_tells_senders_apart() -> None:
+    either = AnyOf(conditions=(port(443), source("10.0.0.0/8"), source("192.0.2.0/24")))
+    outcomes = way_in(chain("in", (either, DROP), base=hooked()))
+    dropped = [one.sources for one in outcomes if one.fate is Fate.DROPPED]
+    assert dropped == [(network_of("10.0.0.0/8"), network_of("192.0.2.0/24"))]
+
+
+def test_all_senders_that_a_set_of_combinations_has_are_told_apart() -> None:
+    networks = [network_of(one) for one in ("10.0.0.0/8", "172.16.0.0/12", "192.0.2.0/24")]
+    wanted = Combined(
+        fields=(Field.IP_SOURCE, Field.TCP_DESTINATION_PORT),
+        elements=(*((one, (80, 80)) for one in networks), (network_of("198.51.100.0/24"), (443, 443))),
+    )
+    outcomes = way_in(chain("in", (wanted, ACCEPT), base=hooked(policy=Ending.DROP)))
+    assert [one.sources for one in outcomes if one.fate is Fate.ACCEPTED] == [tuple(networks)]
