@@ -172,7 +172,8 @@ def _finish(report: LayersReport, probed: Report, kept: ticket.Ticket, *, as_jso
 
     document, text = layers_json.render(report), layers_table.render(report, verbose=True)
     with _told(report, document, as_json=as_json, verbose=verbose):
-        kept.put(probed, dict(zip(_IN_TICKET, (f"{text}\n", f"{document}\n"), strict=True)))
+        files = dict(zip(_IN_TICKET, (f"{text}\n", f"{document}\n"), strict=True))
+        kept.put(probed, files, f"All layers: {report.conclusion.word}: {report.conclusion.summary}")
     sys.exit(status.of_diagnosis(report))
 
 

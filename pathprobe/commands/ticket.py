@@ -105,8 +105,8 @@ class Ticket:
         kept = self._place.file(EVIDENCE)
         return replace(report, capture_path=None if kept is None else str(kept))
 
-    def put(self, report: Report, more: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Write it, with ``more`` files: name -> text. Raises CannotPlace."""
+    def put(self, report: Report, more: Mapping[str, str] = MappingProxyType({}), headline: str = "") -> None:
+        """Write it, with ``more`` files: name -> text, and what they say in one sentence. Raises CannotPlace."""
         if self._place is None or self.evidence is None:
             return
         from pathprobe.commands.live import WORDS
@@ -118,7 +118,7 @@ class Ticket:
             report, *evidence = evidence_of_both(client, server, report, WORDS)
         else:
             report, *evidence = evidence_of(self.evidence, report, WORDS)
-        self._place.put(_files(report, evidence, self._routes, more, redact=self._redact))
+        self._place.put(_files(report, evidence, self._routes, more, headline, redact=self._redact))
         click.echo(f"pathprobe: the ticket is in {self._place.path}", err=True)
 
 
@@ -138,7 +138,13 @@ def _place(path: Path, write: Path | None, *, both_ends: bool, more: Sequence[st
 
 
 def _files(
-    report: Report, evidence: Sequence[bytes], routes: Sequence[str], more: Mapping[str, str], *, redact: bool
+    report: Report,
+    evidence: Sequence[bytes],
+    routes: Sequence[str],
+    more: Mapping[str, str],
+    headline: str,
+    *,
+    redact: bool,
 ) -> dict[str, bytes]:
     from pathprobe.core.redaction.command import told_command
     from pathprobe.engine.surroundings import surroundings
@@ -147,7 +153,7 @@ def _files(
     if redact:
         return _redacted(report, evidence, routes)
     about = surroundings(report, command=told_command(sys.argv[1:]), routes=routes)
-    return files(report, [_shown(one) for one in evidence], about, more)
+    return files(report, [_shown(one) for one in evidence], about, more, headline)
 
 
 def _shown(octets: bytes) -> Shown:

@@ -109,11 +109,12 @@ class _Table:
     left_out: int
 
 
-def render(report: Report, proofs: Sequence[Proof], environment: Mapping[str, str]) -> str:
-    """The whole report; ``proofs`` are the captures beside it."""
+def render(report: Report, proofs: Sequence[Proof], environment: Mapping[str, str], headline: str = "") -> str:
+    """The whole report; ``proofs`` are the captures beside it, ``headline`` what more than the probes say."""
     started = datetime.fromtimestamp(report.started, UTC)
     sections = [_section(result) for result in overview.in_full(report)]
     return _template().render(
+        headline=headline,
         overview=overview.render(report) if overview.is_for(report) else "",
         sections=sections,
         title=" ".join(one.summary for one in sections[:_MOST_IN_TITLE]),

@@ -31,12 +31,14 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", plain)
 
 
-def render(report: Report, proofs: Sequence[Proof]) -> str:
-    """The whole report; ``proofs`` are the captures beside it."""
+def render(report: Report, proofs: Sequence[Proof], headline: str = "") -> str:
+    """The whole report; ``proofs`` are the captures beside it, ``headline`` what more than the probes say."""
     parts = [_code(overview.render(report))] if overview.is_for(report) else []
     parts += [part for result in overview.in_full(report) for part in _result(result)]
     if not report.complete:
         parts.insert(0, "*Interrupted: this is what was learnt so far.*")
+    if headline:
+        parts.insert(0, f"**{escaped(headline)}**")
     return "\n\n".join([*parts, *_verify(report, proofs)]) + "\n"
 
 

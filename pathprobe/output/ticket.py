@@ -37,8 +37,11 @@ def files(
     captures: Sequence[Shown],
     environment: Mapping[str, str],
     more: Mapping[str, str] = MappingProxyType({}),
+    headline: str = "",
 ) -> dict[str, bytes]:
-    """The octets of each file, by its name. Of two captures the client's is the first. ``more``: name -> text."""
+    """The octets of each file, by its name. Of two captures the client's is the first. ``more``: name -> text;
+    ``headline``: what these say, for the head of the report.
+    """
     kept = dict(zip((EVIDENCE, SERVER_EVIDENCE), captures, strict=False))
     proofs = [
         Proof(name=name, digest=sha256(shown.octets).hexdigest(), exhibits=shown.exhibits)
@@ -48,9 +51,9 @@ def files(
     if len(captures) > 1:
         report = replace(report, server_capture_path=SERVER_EVIDENCE)
     texts = {
-        "report.md": markdown.render(report, proofs),
+        "report.md": markdown.render(report, proofs, headline),
         "report.json": json.render(report) + "\n",
-        "report.html": html.render(report, proofs, environment),
+        "report.html": html.render(report, proofs, environment, headline),
         "environment.txt": _lines(environment),
         **more,
     }

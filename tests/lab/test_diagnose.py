@@ -324,6 +324,8 @@ def test_a_ticket_has_all_of_it(tmp_path: Path) -> None:
         diagnosed(replace(case, options=("--ticket", str(ticket))), sshd, tmp_path)
     names = {one.name for one in ticket.iterdir()}
     assert {"diagnosis.txt", "diagnosis.json", "report.md", "report.html", "evidence.pcapng", "SHA256SUMS"} <= names
+    for name in ("report.md", "report.html"):
+        assert "All layers: FILTERED: dropped silently behind hop 3" in (ticket / name).read_text()
     text = (ticket / "diagnosis.txt").read_text()
     assert "layer 2 (firewall) is why" in text
     assert "after a change, look at" in text
