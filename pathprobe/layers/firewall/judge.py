@@ -275,7 +275,8 @@ def _seen(told: Ruled) -> Iterator[Evidence]:
         for redirection in outcome.redirections:
             yield words.evidence(redirection.place, "rewrites the destination")
         for doubt in outcome.doubts[:1]:
-            yield words.evidence(doubt.place, "cannot be told")
+            if doubt.place is not None:
+                yield words.evidence(doubt.place, "cannot be told")
 
 
 def _asked(case: Case) -> owners.Question:

@@ -14,6 +14,7 @@ from pathprobe.layers.firewall.model import (
     Compare,
     End,
     Ending,
+    Family,
     Field,
     Hook,
     Named,
@@ -117,6 +118,18 @@ def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() ->
     local = routes([{"type": "local", "dst": "10.1.0.5", "dev": "eth1", "table": "local"}], 4)
     row = judged(rules, replace(here, interfaces=(*here.interfaces, second), routes=(*here.routes, *local)))
     assert row.status is Status.UNKNOWN
+
+
+def test_what_only_one_port_of_a_bridge_meets_depends_on_by_which_it_comes() -> None:
+    here = machine()
+    ports = (Interface(name=one, master="eth0") for one in ("p0", "p1"))
+    guard = chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=("p0",)))
+    row = judged(
+        ruleset(guard, family=Family.NETDEV, name="early"), replace(here, interfaces=(*here.interfaces, *ports))
+    )
+    assert row.status is Status.UNKNOWN
+    assert "depends on coming in by p0, which cannot be told from the rules: " in row.summary
+    assert 'dropped by "guard 1"' in row.summary
 
 
 def test_an_answer_that_is_dropped_is_told_as_that() -> None:
