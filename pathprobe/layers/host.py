@@ -57,6 +57,7 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
             sockets=sockets,
             forwarded=sent_on is not None,
             lands_on=landing.address if landing else None,
+            arrivals=_arrivals(found, asked),
             **_ways(system, found, asked, here),
         ),
         _access(system, asked, sockets, now=now),
@@ -138,6 +139,13 @@ def _decides(chain: Chain) -> bool:
 
 def _not_followed(here: Network) -> list[str]:
     return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
+
+
+def _arrivals(found: tuple[Case, ...], asked: PortQuestion) -> tuple[str, ...]:
+    """By which interfaces packets come in that the rules send elsewhere; of IPv4 where no version is asked about."""
+    version = asked.source.version if asked.source else asked.version or 4
+    sent_on = [case for case in found if case.question.version == version and case.ruled.outcome.redirections]
+    return tuple(dict.fromkeys(case.question.interface for case in sent_on))
 
 
 def _ways(system: System, found: tuple[Case, ...], asked: PortQuestion, here: Network) -> dict[str, str | None]:

@@ -308,7 +308,7 @@ class _Trip:
         return states
 
     def _ways_by(self, hook: Hook, device: str) -> list[tuple[str, ...]]:
-        """The devices on each way whose chains are asked; ways that differ in no such one are one, the longest first."""
+        """The devices on each way whose chains are asked; ways that differ in none are one, the longest first."""
         on_hook = any(
             chain.base is not None and chain.base.hook is hook
             for table in self.ruleset.tables
