@@ -177,13 +177,19 @@ def _open(case: Case) -> Finding:
     for other in told.others[:_MOST_GROUPS]:
         status = Status.WARN
         sentence += f"; but {_group(other, case)} {words.fate(other)}"
-    for other in told.unanswered[:_MOST_GROUPS]:
+    if told.unanswered:
         status = Status.WARN
-        sentence += f"; but the answer to {_who(other, case)} is {words.fate(other)}"
+        sentence += _unanswered(case)
     for limited in told.limited[:1]:
         limit = next(doubt for doubt in limited.doubts if doubt.is_reached)
         sentence += f"; {words.fate(limited)} once the limit of {words.doubt(limit)} is reached"
     return Finding(status=status, sentence=sentence, evidence=tuple(_seen(told)))
+
+
+def _unanswered(case: Case) -> str:
+    """Who is let in and gets no answer."""
+    some = case.ruled.unanswered[:_MOST_GROUPS]
+    return "".join(f"; but the answer to {_who(one, case)} is {words.fate(one)}" for one in some)
 
 
 def _destination(redirection: Redirection) -> str:
@@ -247,7 +253,7 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
         why = "What that program does with it is not in the rules."
     return Finding(
         status=Status.UNKNOWN,
-        sentence=sentence + _on_the_way_out(told),
+        sentence=sentence + _on_the_way_out(told) + _unanswered(case),
         evidence=tuple(_seen(told)),
         why=why,
         fix=fixes,

@@ -138,6 +138,17 @@ def test_an_answer_that_is_dropped_is_told_as_that() -> None:
     assert "(the answer, on its way out)" in row.summary
 
 
+def test_who_is_on_a_list_and_gets_no_answer_is_told() -> None:
+    answer_to = Compare(field=Field.IP_DESTINATION, ranges=((number("10.9.9.9"), number("10.9.9.9")),))
+    row = over_ipv4(
+        chain("in", (source("10.9.9.0/24"), ACCEPT), (DROP,), base=hooked()),
+        chain("out", (answer_to, DROP), base=hooked(Hook.OUTPUT)),
+    )
+    assert row.status is Status.UNKNOWN
+    assert "depends on who asks: 10.9.9.0/24 is let in by" in row.summary
+    assert '; but the answer to 10.9.9.9 is dropped by "out 1" (inet filter out handle 11)' in row.summary
+
+
 def test_a_published_port_is_told_with_where_it_goes() -> None:
     container = number("172.17.0.2")
     translate = Translate(kind=Nat.DNAT, addresses=(container, container), ports=(8080, 8080))
