@@ -34,6 +34,8 @@ _CONFIGURED = (owners.FIREWALLD, owners.UFW)
 #: Groups of senders of whom it is said what becomes of them.
 _MOST_GROUPS = 3
 
+_BY_ANY_PORT = "The interface has several ports, and the rules do not show which one leads to the client."
+
 #: What an owner's configuration adds to what the rules in force do.
 _TOLD_BESIDE_RULES = (Kind.NOT_KEPT, Kind.NOT_PUBLISHED)
 
@@ -243,7 +245,8 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
         sentence = f"depends on {words.doubt(doubts[0])}, which cannot be told from the rules"
         ways = [told.outcome, *told.others]
         sentence += ": " + ", or ".join(dict.fromkeys(words.fate(one) for one in ways[:_MOST_GROUPS]))
-        why = "That condition looks at something that a rule alone does not show."
+        of_rule = doubts[0].place is not None
+        why = "That condition looks at something that a rule alone does not show." if of_rule else _BY_ANY_PORT
     elif told.others:
         groups = [f"{_group(one, case)} {words.fate(one)}" for one in (*told.others[:_MOST_GROUPS], told.outcome)]
         sentence = f"depends on who asks: {', '.join(groups)}"

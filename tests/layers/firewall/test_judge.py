@@ -130,6 +130,7 @@ def test_what_only_one_port_of_a_bridge_meets_depends_on_by_which_it_comes() -> 
     assert row.status is Status.UNKNOWN
     assert "depends on coming in by p0, which cannot be told from the rules: " in row.summary
     assert 'dropped by "guard 1"' in row.summary
+    assert row.why.startswith("The interface has several ports")
 
 
 def test_an_answer_that_is_dropped_is_told_as_that() -> None:
