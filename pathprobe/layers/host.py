@@ -17,7 +17,7 @@ from pathprobe.layers.firewall import read as rules
 from pathprobe.layers.firewall.cases import IpAddress, questions
 from pathprobe.layers.firewall.evaluation.journey import Question
 from pathprobe.layers.firewall.judge import Case
-from pathprobe.layers.firewall.model import Family, Ruleset
+from pathprobe.layers.firewall.model import Chain, Ending, Family, Ruleset
 from pathprobe.layers.listening.facts import Socket, Sockets, processes_of
 from pathprobe.layers.listening.placing import meets
 from pathprobe.layers.mandatory_access import judge as access
@@ -61,6 +61,7 @@ def look(system: System, asked: PortQuestion, *, now: float) -> tuple[Layer, ...
             sockets=sockets,
             forwarded=sent_on is not None,
             lands_on=landing.address if landing else None,
+            arrivals=_arrivals(found, asked),
             **_ways(system, found, asked, here, landing),
         ),
         _access(system, asked, sockets, now=now),
@@ -143,12 +144,24 @@ def _unfollowed(ruleset: Ruleset, here: Network) -> list[str]:
     if not any(one.kind == "bridge" and one.addresses for one in here.interfaces):
         return []
     tables = [one for one in ruleset.tables if one.family is Family.BRIDGE and not one.dormant]
-    with_rules = [one.name for one in tables if any(chain.rules and chain.base for chain in one.chains.values())]
-    return [f"what the rules of table bridge {name} do is not followed" for name in with_rules]
+    asked = [one.name for one in tables if any(_decides(chain) for chain in one.chains.values())]
+    return [f"what the rules of table bridge {name} do is not followed" for name in asked]
+
+
+def _decides(chain: Chain) -> bool:
+    """Whether what the kernel calls may stop a packet: by a rule, or by a policy without any."""
+    return chain.base is not None and (bool(chain.rules) or chain.base.policy is Ending.DROP)
 
 
 def _not_followed(here: Network) -> list[str]:
     return [f"where this rule of ip-rule(8) sends packets: {one}" for one in here.policies]
+
+
+def _arrivals(found: tuple[Case, ...], asked: PortQuestion) -> tuple[str, ...]:
+    """By which interfaces packets come in that the rules send elsewhere; of IPv4 where no version is asked about."""
+    version = asked.source.version if asked.source else asked.version or 4
+    sent_on = [case for case in found if case.question.version == version and case.ruled.redirections]
+    return tuple(dict.fromkeys(case.question.interface for case in sent_on))
 
 
 def _ways(

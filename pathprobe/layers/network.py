@@ -104,13 +104,21 @@ class Network:
         """Whether packets that come in by an interface are sent on (net.ipv4.conf.*.forwarding)."""
         return self.forwarding.get((version, interface), version in self.forwards)
 
-    def below(self, name: str) -> tuple[str, ...]:
-        """What an interface is made of: the ports of a bridge, the members of a bond, the one below a VLAN."""
+    def below(self, name: str, above: frozenset[str] = frozenset()) -> tuple[tuple[str, ...], ...]:
+        """The ways down from an interface, each from its next one to the last; a packet takes one of them.
+
+        By a port of a bridge, by a member of a bond, by what is below a VLAN; ``((),)`` where nothing is.
+        """
+        above |= {name}
+        under = [one for one in self._right_below(name) if one not in above]
+        return tuple((one, *rest) for one in under for rest in self.below(one, above)) or ((),)
+
+    def _right_below(self, name: str) -> list[str]:
         found = [one.name for one in self.interfaces if one.master == name]
         upper = self.interface(name)
         if upper is not None and upper.lower is not None and self.interface(upper.lower) is not None:
             found.append(upper.lower)
-        return tuple(found)
+        return found
 
     def interface(self, name: str) -> Interface | None:
         return next((one for one in self.interfaces if one.name == name), None)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pathprobe.layers import network_reading
-from pathprobe.layers.network import Network
+from pathprobe.layers.network import Interface, Network
 from pathprobe.layers.system import Recorded, Said
 
 ADDRESSES = [
@@ -116,3 +116,31 @@ def test_what_ip_does_not_say_is_unseen(answer: str | Said | None, unseen: str) 
     found = network_reading.read(Recorded(commands=commands))
     assert found.interfaces == ()
     assert unseen in found.unseen
+
+
+def stacked(**lower_or_master: str) -> Network:
+    """``eth0=...`` and so on: of ports the bridge, of others what they stand on, as ``on:``."""
+    made = [
+        Interface(name=name, lower=under.removeprefix("on:"))
+        if under.startswith("on:")
+        else Interface(name=name, master=under or None)
+        for name, under in lower_or_master.items()
+    ]
+    return Network(interfaces=tuple(made))
+
+
+@pytest.mark.parametrize(
+    ("here", "name", "ways"),
+    [
+        (stacked(eth0=""), "eth0", ((),)),
+        (stacked(mv0="on:br0", br0="", eth0="br0"), "mv0", (("br0", "eth0"),)),
+        (stacked(br0="", eth0="br0", eth1="br0"), "br0", (("eth0",), ("eth1",))),
+        (stacked(v7="on:bond0", bond0="", eth0="bond0", eth1="bond0"), "v7", (("bond0", "eth0"), ("bond0", "eth1"))),
+        (stacked(one="on:two", two="on:one"), "one", (("two",),)),
+        (stacked(eth0="on:elsewhere"), "eth0", ((),)),
+    ],
+)
+def test_what_an_interface_stands_on_is_found_down_to_the_last(
+    here: Network, name: str, ways: tuple[tuple[str, ...], ...]
+) -> None:
+    assert here.below(name) == ways

@@ -34,6 +34,8 @@ _CONFIGURED = (owners.FIREWALLD, owners.UFW)
 #: Groups of senders of whom it is said what becomes of them.
 _MOST_GROUPS = 3
 
+_BY_ANY_PORT = "The interface has several ports, and the rules do not show which one leads to the client."
+
 #: What an owner's configuration adds to what the rules in force do.
 _TOLD_BESIDE_RULES = (Kind.NOT_KEPT, Kind.NOT_PUBLISHED)
 
@@ -177,13 +179,19 @@ def _open(case: Case) -> Finding:
     for other in told.others[:_MOST_GROUPS]:
         status = Status.WARN
         sentence += f"; but {_group(other, case)} {words.fate(other)}"
-    for other in told.unanswered[:_MOST_GROUPS]:
+    if told.unanswered:
         status = Status.WARN
-        sentence += f"; but the answer to {_who(other, case)} is {words.fate(other)}"
+        sentence += _unanswered(case)
     for limited in told.limited[:1]:
         limit = next(doubt for doubt in limited.doubts if doubt.is_reached)
         sentence += f"; {words.fate(limited)} once the limit of {words.doubt(limit)} is reached"
     return Finding(status=status, sentence=sentence, evidence=tuple(_seen(told)))
+
+
+def _unanswered(case: Case) -> str:
+    """Who is let in and gets no answer."""
+    some = case.ruled.unanswered[:_MOST_GROUPS]
+    return "".join(f"; but the answer to {_who(one, case)} is {words.fate(one)}" for one in some)
 
 
 def _destination(redirection: Redirection) -> str:
@@ -237,7 +245,8 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
         sentence = f"depends on {words.doubt(doubts[0])}, which cannot be told from the rules"
         ways = [told.outcome, *told.others]
         sentence += ": " + ", or ".join(dict.fromkeys(words.fate(one) for one in ways[:_MOST_GROUPS]))
-        why = "That condition looks at something that a rule alone does not show."
+        of_rule = doubts[0].place is not None
+        why = "That condition looks at something that a rule alone does not show." if of_rule else _BY_ANY_PORT
     elif told.others:
         groups = [f"{_group(one, case)} {words.fate(one)}" for one in (*told.others[:_MOST_GROUPS], told.outcome)]
         sentence = f"depends on who asks: {', '.join(groups)}"
@@ -247,7 +256,7 @@ def _depends(case: Case, kept_by: Owners) -> Finding:
         why = "What that program does with it is not in the rules."
     return Finding(
         status=Status.UNKNOWN,
-        sentence=sentence + _on_the_way_out(told),
+        sentence=sentence + _on_the_way_out(told) + _unanswered(case),
         evidence=tuple(_seen(told)),
         why=why,
         fix=fixes,
@@ -275,7 +284,8 @@ def _seen(told: Ruled) -> Iterator[Evidence]:
         for redirection in outcome.redirections:
             yield words.evidence(redirection.place, "rewrites the destination")
         for doubt in outcome.doubts[:1]:
-            yield words.evidence(doubt.place, "cannot be told")
+            if doubt.place is not None:
+                yield words.evidence(doubt.place, "cannot be told")
 
 
 def _asked(case: Case) -> owners.Question:

@@ -35,10 +35,11 @@ class Place:
 class Doubt:
     """A condition that could not be told: ``text`` as its owner wrote it, ``place`` the rule that has it.
 
-    ``held``: what was assumed of it. ``at_first``: of a limit, whether it holds as long as little came.
+    ``place`` is None where no rule asks: by which port of a bridge it comes. ``held``: what was assumed of it.
+    ``at_first``: of a limit, whether it holds as long as little came.
     """
 
-    place: Place
+    place: Place | None
     text: str
     held: bool = True
     at_first: bool | None = None

@@ -89,6 +89,8 @@ def _answer(outcome: Outcome) -> str:
 
 def doubt(one: Doubt) -> str:
     """On what it depends: the condition, and whose it is."""
+    if one.place is None:
+        return one.text
     whole = one.place.rule.text if one.place.rule else ""
     return f'"{one.text}"' + (f' in "{whole}"' if whole and whole != one.text else "") + f" ({where(one.place)})"
 

@@ -25,6 +25,7 @@ def judge(
     route_back: str | None = None,
     source: str | None = None,
     no_route_back: str | None = None,
+    arrivals: tuple[str, ...] = (),
 ) -> Layer:
     """The kernel's row of layer 2.
 
@@ -33,6 +34,7 @@ def judge(
     the address that they rewrite its destination to. ``arrival``: the interface that it comes in by; ``route_back``:
     the one by which the answer to its source would leave. ``source``: the client's address. None: not known.
     ``no_route_back``: why there is no way back to it, in words: "no route", or the route's type ("blackhole").
+    ``arrivals``: the interfaces by which a packet that is sent on may come in, where it is not known by which.
     """
     question = Question(
         port=port,
@@ -45,6 +47,7 @@ def judge(
         route_back=route_back,
         source=source,
         no_route_back=no_route_back,
+        arrivals=arrivals,
     )
     found = [
         *routing.find(facts, question),

@@ -21,6 +21,7 @@ class Question:
     route_back: str | None = None
     source: str | None = None
     no_route_back: str | None = None
+    arrivals: tuple[str, ...] = ()
 
     @property
     def client(self) -> str:

@@ -179,23 +179,56 @@ def _ipv6(facts: Kernel, question: Question) -> Iterator[Finding]:
 
 
 def _forwarding(facts: Kernel, question: Question) -> Iterator[Finding]:
+    """Of what comes in by any of the interfaces by which it may; the machine's own packets are not forwarded."""
     switch = "net/ipv6/conf/all/forwarding" if question.version == 6 else "net/ipv4/ip_forward"
-    asked = switch
-    if question.version != 6 and question.arrival is not None:
-        own = f"net/ipv4/conf/{question.arrival}/forwarding"
-        asked = own if own in facts.settings else switch
-    value = facts.number(asked)
-    if value == 0:
-        what = f"IPv{question.version or 4}" + (f" from {question.arrival}" if asked != switch else "")
+    arrivals = (question.arrival,) if question.arrival is not None else question.arrivals
+    outer = [one for one in arrivals if one != _LOOPBACK]
+    if arrivals and not outer:
+        return
+    asked = {one: _switch_of(one, facts, question, switch) for one in outer} or {"": switch}
+    values = {path: facts.number(path) for path in asked.values()}
+    version = f"IPv{question.version or 4}"
+    unread = [path for path, value in values.items() if value is None]
+    shut = [path for path, value in values.items() if value == 0]
+    if len(shut) == len(values):
+        # The one switch sets all of them.
+        paths = shut if len(shut) == 1 or facts.number(switch) else [switch]
+        by = "" if switch in paths else f" from {', '.join(asked)}"
         yield Finding(
             status=Status.FAIL,
-            sentence=f"the packet is to be forwarded, and this machine does not forward {what}",
-            evidence=facts.seen(*dict.fromkeys((switch, asked))),
+            sentence=f"the packet is to be forwarded, and this machine does not forward {version}{by}",
+            evidence=facts.seen(*dict.fromkeys((switch, *shut))),
             why=_NOT_ROUTED,
-            fix=(f"sysctl -w {name(asked)}=1", f"echo '{name(asked)} = 1' > /etc/sysctl.d/90-forwarding.conf"),
+            fix=_switched_on(paths),
         )
-    elif value is None:
-        sentence = f"whether this machine forwards IPv{question.version or 4} could not be read"
-        yield Finding(status=Status.UNKNOWN, sentence=sentence, fix=(f"sysctl {name(asked)}",))
+    elif unread:
+        sentence = f"whether this machine forwards {version} could not be read"
+        yield Finding(status=Status.UNKNOWN, sentence=sentence, fix=(f"sysctl {name(unread[0])}",))
+    elif shut:
+        does, does_not = (
+            [one for one, path in asked.items() if (path in shut) is is_shut] for is_shut in (False, True)
+        )
+        yield Finding(
+            status=Status.WARN,
+            sentence=f"the packet is to be forwarded, and this machine forwards {version} from {', '.join(does)}, "
+            f"but not from {', '.join(does_not)}",
+            evidence=facts.seen(*values),
+            why=_NOT_ROUTED,
+            fix=_switched_on(shut),
+        )
     else:
-        yield Finding(status=Status.PASS, evidence=facts.seen(asked))
+        yield Finding(status=Status.PASS, evidence=facts.seen(*values))
+
+
+def _switch_of(interface: str, facts: Kernel, question: Question, switch: str) -> str:
+    own = f"net/ipv4/conf/{interface}/forwarding"
+    return own if question.version != 6 and own in facts.settings else switch
+
+
+def _switched_on(paths: list[str]) -> tuple[str, ...]:
+    kept = ">"
+    lines = []
+    for path in paths:
+        lines += [f"sysctl -w {name(path)}=1", f"echo '{name(path)} = 1' {kept} /etc/sysctl.d/90-forwarding.conf"]
+        kept = ">>"
+    return tuple(lines)

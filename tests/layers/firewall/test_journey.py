@@ -27,7 +27,8 @@ from pathprobe.layers.firewall.model import (
     Untrack,
 )
 from pathprobe.layers.firewall.outcome import Fate
-from pathprobe.layers.network import Interface
+from pathprobe.layers.firewall.ruling import Ruling, ruled
+from pathprobe.layers.network import Interface, Network
 from tests.layers.firewall.factories import (
     ACCEPT,
     DROP,
@@ -219,6 +220,43 @@ def test_chains_of_a_bridges_port_are_asked_too() -> None:
         chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=("p0",))), family=Family.NETDEV, name="early"
     )
     assert fates(journey(rules, syn(), port_of_bridge))[0] == [Fate.DROPPED]
+
+
+def shut_on(*devices: str, hook: Hook = Hook.INGRESS) -> Ruleset:
+    """Chains that drop all, each of one device."""
+    chains = [chain(f"of {one}", (DROP,), base=hooked(hook, devices=(one,))) for one in devices]
+    return ruleset(*chains, family=Family.NETDEV, name="early")
+
+
+def standing_on(*interfaces: Interface) -> Network:
+    here = machine()
+    return replace(here, interfaces=(*here.interfaces, *interfaces))
+
+
+def test_chains_of_what_is_further_below_are_asked_too() -> None:
+    here = standing_on(Interface(name="br0"), Interface(name="p0", master="br0"))
+    on_bridge = (replace(one, lower="br0") if one.name == "eth0" else one for one in here.interfaces)
+    here = replace(here, interfaces=tuple(on_bridge))
+    assert fates(journey(shut_on("p0"), syn(), here))[0] == [Fate.DROPPED]
+    assert fates(journey(shut_on("p0", hook=Hook.EGRESS), syn(), here))[1] == [Fate.DROPPED]
+
+
+@pytest.mark.parametrize(
+    ("shut", "expected"),
+    [
+        ((), Ruling.OPEN),
+        (("p0",), Ruling.DEPENDS),
+        (("p1",), Ruling.DEPENDS),
+        (("p0", "p1"), Ruling.DEPENDS),
+        (("p0", "p1", "p2"), Ruling.BLOCKED),
+        (("eth0",), Ruling.BLOCKED),
+        (("eth0", "p1"), Ruling.BLOCKED),
+    ],
+)
+@pytest.mark.parametrize("hook", [Hook.INGRESS, Hook.EGRESS])
+def test_by_which_of_several_ports_it_goes_cannot_be_told(shut: tuple[str, ...], hook: Hook, expected: Ruling) -> None:
+    here = standing_on(*(Interface(name=one, master="eth0") for one in ("p0", "p1", "p2")))
+    assert ruled(journey(shut_on(*shut, hook=hook), syn(), here)).ruling is expected
 
 
 def test_very_many_translations_are_not_taken_for_one_another() -> None:

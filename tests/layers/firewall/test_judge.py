@@ -14,6 +14,7 @@ from pathprobe.layers.firewall.model import (
     Compare,
     End,
     Ending,
+    Family,
     Field,
     Hook,
     Named,
@@ -127,6 +128,19 @@ def test_what_only_one_interface_meets_depends_on_where_the_packet_comes_in() ->
     assert row.status is Status.UNKNOWN
 
 
+def test_what_only_one_port_of_a_bridge_meets_depends_on_by_which_it_comes() -> None:
+    here = machine()
+    ports = (Interface(name=one, master="eth0") for one in ("p0", "p1"))
+    guard = chain("guard", (DROP,), base=hooked(Hook.INGRESS, devices=("p0",)))
+    row = judged(
+        ruleset(guard, family=Family.NETDEV, name="early"), replace(here, interfaces=(*here.interfaces, *ports))
+    )
+    assert row.status is Status.UNKNOWN
+    assert "depends on coming in by p0, which cannot be told from the rules: " in row.summary
+    assert 'dropped by "guard 1"' in row.summary
+    assert row.why.startswith("The interface has several ports")
+
+
 def test_an_answer_that_is_dropped_is_told_as_that() -> None:
     row = over_ipv4(chain("out", (DROP,), base=hooked(Hook.OUTPUT)))
     assert row.status is Status.FAIL
@@ -138,6 +152,17 @@ def test_those_whose_answer_alone_is_dropped_are_told_of_an_open_port() -> None:
     row = over_ipv4(chain("in", base=hooked()), chain("out", (to_them, DROP), base=hooked(Hook.OUTPUT)))
     assert row.status is Status.WARN
     assert 'but the answer to 10.0.0.0/8 is dropped by "out 1"' in row.summary
+
+
+def test_who_is_on_a_list_and_gets_no_answer_is_told() -> None:
+    answer_to = Compare(field=Field.IP_DESTINATION, ranges=((number("10.9.9.9"), number("10.9.9.9")),))
+    row = over_ipv4(
+        chain("in", (source("10.9.9.0/24"), ACCEPT), (DROP,), base=hooked()),
+        chain("out", (answer_to, DROP), base=hooked(Hook.OUTPUT)),
+    )
+    assert row.status is Status.UNKNOWN
+    assert "depends on who asks: 10.9.9.0/24 is let in by" in row.summary
+    assert '; but the answer to 10.9.9.9 is dropped by "out 1" (inet filter out handle 11)' in row.summary
 
 
 def test_a_published_port_is_told_with_where_it_goes() -> None:

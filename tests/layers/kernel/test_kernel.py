@@ -168,6 +168,22 @@ def test_an_answer_that_has_no_way_back_cannot_leave(version: int) -> None:
         ({"net/ipv4/ip_forward": "1"}, {"forwarded": True}, PASS, "nothing against it"),
         ({"net/ipv4/ip_forward": "1"}, {"forwarded": True, "arrival": "eth0"}, FAIL, "does not forward IPv4 from eth0"),
         ({"net/ipv4/conf/eth0/forwarding": "1"}, {"forwarded": True, "arrival": "eth0"}, PASS, "nothing against it"),
+        (
+            {"net/ipv4/conf/eth0/forwarding": "1"},
+            {"forwarded": True, "arrivals": ("eth0",)},
+            PASS,
+            "nothing against it",
+        ),
+        ({"net/ipv4/ip_forward": "1"}, {"forwarded": True, "arrivals": ("eth0",)}, FAIL, "not forward IPv4 from eth0"),
+        ({}, {"forwarded": True, "arrivals": ("eth0", "eth1")}, FAIL, "does not forward IPv4"),
+        (
+            {"net/ipv4/conf/eth0/forwarding": "1"},
+            {"forwarded": True, "arrivals": ("eth0", "eth1")},
+            WARN,
+            "forwards IPv4 from eth0, but not from eth1",
+        ),
+        ({}, {"forwarded": True, "arrivals": ("lo",)}, PASS, "nothing against it"),
+        ({"net/ipv4/ip_forward": "1"}, {"forwarded": True, "arrivals": ("tun0",)}, PASS, "nothing against it"),
         ({}, {"forwarded": True, "version": 6}, FAIL, "does not forward IPv6"),
         ({"net/ipv6/conf/all/forwarding": "1"}, {"forwarded": True, "version": 6}, PASS, "nothing against it"),
         ({"net/ipv4/ip_forward": "?"}, {"forwarded": True}, UNKNOWN, "could not be read"),
@@ -192,6 +208,11 @@ def test_the_kernel_takes_in_and_routes_on(
 ) -> None:
     row = kernel.judge(facts(settings), 8080, "tcp", **asked)
     assert (row.status, words in row.summary) == (status, True), row.summary
+
+
+def test_what_all_interfaces_lack_is_switched_on_at_once() -> None:
+    fix = kernel.judge(facts(), 8080, "tcp", forwarded=True, arrivals=("eth0", "eth1")).fix
+    assert fix[0] == "sysctl -w net.ipv4.ip_forward=1"
 
 
 def test_a_kernel_without_ipv6_is_told() -> None:

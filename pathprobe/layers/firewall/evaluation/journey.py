@@ -31,7 +31,7 @@ from pathprobe.layers.firewall.model import (
     Ruleset,
     Table,
 )
-from pathprobe.layers.firewall.outcome import Fate, Outcome
+from pathprobe.layers.firewall.outcome import Doubt, Fate, Outcome
 from pathprobe.layers.network import Network, Route
 
 #: Priorities (nf_ip_hook_priorities): connections are looked up, destinations and sources are translated.
@@ -286,14 +286,40 @@ class _Trip:
         return State(packet=answer, assumed=state.assumed, bound=state.bound)
 
     def _on_link(self, hook: Hook, states: list[State], device: str) -> list[State]:
-        """Chains of a device, and of those that it is made of: ports of a bridge, members of a bond, below a VLAN."""
-        devices = [device, *self.network.below(device)]
-        for one in reversed(devices) if hook is Hook.INGRESS else devices:
-            ways = {"incoming": one} if hook is Hook.INGRESS else {"outgoing": one}
-            states = self._hook(hook, states, tracked=False, **ways)
+        """Chains of a device, and of those that it is made of: ports of a bridge, members of a bond, below a VLAN.
+
+        By which of several ports a packet goes cannot be told.
+        """
+        found: list[State] = []
+        *ways, last = self._ways_by(hook, device)
+        for way in ways:
+            doubt = Doubt(place=None, text=f"{'coming in' if hook is Hook.INGRESS else 'leaving'} by {way[-1]}")
+            found += self._along(hook, [one.assuming(doubt, held=True) for one in states], way)
+            states = [one.assuming(doubt, held=False) for one in states]
+        found = merged(found + self._along(hook, states, last))
         outgoing = "" if hook is Hook.INGRESS else device
         incoming = device if hook is Hook.INGRESS else ""
-        return [replace(state, packet=state.packet.on(incoming=incoming, outgoing=outgoing)) for state in states]
+        return [replace(state, packet=state.packet.on(incoming=incoming, outgoing=outgoing)) for state in found]
+
+    def _along(self, hook: Hook, states: list[State], way: tuple[str, ...]) -> list[State]:
+        for one in reversed(way) if hook is Hook.INGRESS else way:
+            ways = {"incoming": one} if hook is Hook.INGRESS else {"outgoing": one}
+            states = self._hook(hook, states, tracked=False, **ways)
+        return states
+
+    def _ways_by(self, hook: Hook, device: str) -> list[tuple[str, ...]]:
+        """The devices on each way whose chains are asked; ways that differ in none are one, the longest first."""
+        on_hook = any(
+            chain.base is not None and chain.base.hook is hook
+            for table in self.ruleset.tables
+            for chain in table.chains.values()
+        )
+        if not on_hook:
+            return [()]
+        ways = [(device, *way) for way in self.network.below(device)]
+        asked = {one: bool(self._chains(hook, one)) for one in dict.fromkeys(one for way in ways for one in way)}
+        met = dict.fromkeys(tuple(one for one in way if asked[one]) for way in ways)
+        return sorted(met, key=len, reverse=True)
 
     def _hook(
         self, hook: Hook, states: list[State], *, incoming: str = "", outgoing: str = "", tracked: bool = True
