@@ -221,7 +221,7 @@ def test_chains_of_a_bridges_port_are_asked_too() -> None:
     assert fates(journey(rules, syn(), port_of_bridge))[0] == [Fate.DROPPED]
 
 
-def guarded(*devices: str, hook: Hook = Hook.INGRESS) -> Ruleset:
+def shut_at(*devices: str, hook: Hook = Hook.INGRESS) -> Ruleset:
     """Chains that drop all, each of one device."""
     chains = [chain(f"of {one}", (DROP,), base=hooked(hook, devices=(one,))) for one in devices]
     return ruleset(*chains, family=Family.NETDEV, name="early")
@@ -236,8 +236,8 @@ def test_chains_of_what_is_further_below_are_asked_too() -> None:
     here = standing_on(Interface(name="br0"), Interface(name="p0", master="br0"))
     on_bridge = (replace(one, lower="br0") if one.name == "eth0" else one for one in here.interfaces)
     here = replace(here, interfaces=tuple(on_bridge))
-    assert fates(journey(guarded("p0"), syn(), here))[0] == [Fate.DROPPED]
-    assert fates(journey(guarded("p0", hook=Hook.EGRESS), syn(), here))[1] == [Fate.DROPPED]
+    assert fates(journey(shut_at("p0"), syn(), here))[0] == [Fate.DROPPED]
+    assert fates(journey(shut_at("p0", hook=Hook.EGRESS), syn(), here))[1] == [Fate.DROPPED]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_chains_of_what_is_further_below_are_asked_too() -> None:
 @pytest.mark.parametrize("hook", [Hook.INGRESS, Hook.EGRESS])
 def test_by_which_of_several_ports_it_goes_cannot_be_told(shut: tuple[str, ...], hook: Hook, expected: Ruling) -> None:
     here = standing_on(*(Interface(name=one, master="eth0") for one in ("p0", "p1", "p2")))
-    assert ruled(journey(guarded(*shut, hook=hook), syn(), here)).ruling is expected
+    assert ruled(journey(shut_at(*shut, hook=hook), syn(), here)).ruling is expected
 
 
 def test_very_many_translations_are_not_taken_for_one_another() -> None:
