@@ -68,9 +68,13 @@ def test_name_command_user_and_parent_are_the_same(arguments: tuple[str | bytes,
 
 def test_a_name_that_the_kernel_cut_is_whole(tmp_path: Path) -> None:
     program = tmp_path / "a-server-with-a-long-name"
-    program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "1000"]) as process:
-        # vfork: it is the new program when Popen returns.
+    program.symlink_to("/bin/cat")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        # It echoes, so it is the new program: Popen returns while the kernel is still replacing the old one.
+        assert process.stdout.read(1) == b"x"
         told, asked = TOLD.process(process.pid), ASKED.process(process.pid)
         process.kill()
     assert told == asked
