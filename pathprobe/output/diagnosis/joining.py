@@ -97,6 +97,11 @@ class _Case:
         return bool(self.server) and all(row.status in (Status.PASS, Status.WARN) for row in self.server)
 
     @property
+    def server_hides(self) -> bool:
+        """Something on the server that might be the cause could not be told."""
+        return any(row.status is Status.UNKNOWN for row in self.server)
+
+    @property
     def broken(self) -> list[Layer]:
         """On the way, without the row that another one explains: who may not bind a port does not listen on it."""
         found = [row for name in _ON_THE_WAY if (row := self.failed(name))]
@@ -180,14 +185,16 @@ def _refused(case: _Case) -> Conclusion:
         remedies = steps.mend(*causes, *theirs)
         return _conclusion(case, case.word, causes[0], told, remedies, others=[*causes[1:], *theirs], strange=strange)
     listening = case.rows.get(LayerName.LISTENING)
-    if listening is not None and listening.status in (Status.PASS, Status.WARN):
+    if listening is not None and listening.status in (Status.PASS, Status.WARN) and not case.server_hides:
         claim = "" if strange else ", and its rules let it in"
         address = case.result.target.address
         told = f"{case.seen}, yet {listening.summary}{claim}: is {address} this server's address?"
         remedies = steps.resolve(case.result, LayerName.LISTENING)
         return _conclusion(case, "CONTRADICTION", None, told, remedies, strange=strange)
-    remedies = steps.of_probes(case.result, look_there=not case.server)
-    told = case.seen + _untold(_looked_for(case))
+    unclear = [row for row in _looked_for(case) if row.name not in _PASSED_BY_THEN]
+    find_out = steps.find_out(case.result, unclear)
+    remedies = (*find_out, *steps.of_probes(case.result, look_there=not case.server))
+    told = case.seen + _untold(unclear)
     connectivity = case.rows.get(LayerName.CONNECTIVITY)
     return _conclusion(case, case.word, connectivity, told, remedies, others=theirs, strange=strange)
 

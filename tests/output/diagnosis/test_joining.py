@@ -70,6 +70,7 @@ def joined(
         ("open", {L.CLOUD: FAIL}, 6, "CONTRADICTION", "other groups or rules apply"),
         ("closed", {}, 4, "CLOSED", "the target itself refuses"),
         ("closed", WELL | {L.LISTENING: FAIL}, 1, "CLOSED", "nginx listens on 127.0.0.1:8080 only"),
+        ("closed", WELL | {L.FIREWALL: UNKNOWN}, 4, "CLOSED", "; layer 2 (firewall) could not be told: could not"),
         ("closed", WELL, None, "CONTRADICTION", "is 10.0.0.5 this server's address?"),
         (
             "closed",
