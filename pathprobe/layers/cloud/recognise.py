@@ -5,14 +5,14 @@ Told by the keys that only one vendor's commands print. All documents of one loo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pathprobe.layers.cloud import alibaba, aws, azure, gcp, tencent
 from pathprobe.layers.cloud.aws_rules import COMMANDS, content
 from pathprobe.layers.cloud.azure_rules import EFFECTIVE
 from pathprobe.layers.cloud.documents import Node, Unreadable
-from pathprobe.layers.cloud.model import Account, Group, Vendor
+from pathprobe.layers.cloud.model import Account, Group, Rule, Vendor
 
 #: A vendor, and keys at the top of a document of which one is enough.
 _TOPS: tuple[tuple[Vendor, tuple[str, ...]], ...] = (
@@ -110,9 +110,21 @@ def _of_one_group_each(account: Account) -> Account:
             others.append(one)
             continue
         there = groups.setdefault(one.id, one)
-        if {content(rule) for rule in one.rules} != {content(rule) for rule in there.rules}:
-            raise Unreadable(f"two documents tell different rules of {one.label}: give one of them alone")
+        if not _same(there.rules, one.rules):
+            if account.vendor is not Vendor.ALIBABA or not _are_halves(there, one):
+                raise Unreadable(f"two documents tell different rules of {one.label}: give one of them alone")
+            groups[one.id] = replace(there, rules=tuple(dict.fromkeys((*there.rules, *one.rules))))
     return replace(account, groups=(*groups.values(), *others))
+
+
+def _same(one: Iterable[Rule], other: Iterable[Rule]) -> bool:
+    return set(map(content, one)) == set(map(content, other))
+
+
+def _are_halves(there: Group, one: Group) -> bool:
+    """Each has rules of another direction, as the command line prints them with ``--Direction ingress``."""
+    written = [{rule.direction for rule in group.rules if not rule.is_builtin} for group in (there, one)]
+    return all(written) and not written[0] & written[1]
 
 
 def _read(documents: Sequence[Node], whose: Vendor, unnamed: str) -> Account:

@@ -237,3 +237,11 @@ def test_a_rule_of_the_classic_network_depends_on_the_card() -> None:
     found = row([group(permission("Accept", "TCP", "8080/8080", ALL, NicType="internet"), vpc="")], WEB)
     assert found.status is Status.UNKNOWN
     assert "classic" in found.summary
+
+
+@pytest.mark.parametrize("inner", ["Accept", "Drop"])
+def test_a_group_may_be_printed_one_direction_at_a_time(inner: str) -> None:
+    inwards = group(permission("Accept", "TCP", "8080/8080", "203.0.113.0/24"), inner=inner)
+    out = permission("Drop", "ALL", "-1/-1", Direction="egress", DestCidrIp="0.0.0.0/0")
+    told = row([group(out, inner=inner), inwards, instances(instance("10.0.0.5", "sg-bp1"))], WEB)
+    assert told.status is Status.PASS
