@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -15,6 +16,7 @@ from pathprobe.layers.app.facts import How, Step
 from tests.layers.app.asking import HASTILY, PATIENTLY, SILENCE, row, seen, told
 from tests.layers.app.authority import NAME, Authority, issue, keep
 from tests.layers.app.servers import (
+    PATIENCE,
     Script,
     closed_port,
     in_tls,
@@ -242,17 +244,18 @@ def test_a_client_certificate_is_demanded_in_either_version(
     ],
 )
 def test_a_greeting_is_told_and_nothing_is_sent(octets: bytes, words: str) -> None:
-    heard = []
+    heard: SimpleQueue[bytes] = SimpleQueue()
 
     def script(connection: socket.socket) -> None:
         connection.sendall(octets)
         connection.shutdown(socket.SHUT_WR)
-        heard.append(connection.recv(100))
+        heard.put(connection.recv(100))
 
     with serving(script) as port:
         layer = row(f"tcp://127.0.0.1:{port}")
+        # Before the server is told to end: it may have yet to hear the client's farewell.
+        assert heard.get(timeout=PATIENCE) == b""
     assert (layer.status, words in layer.summary) == (Status.PASS, True), layer.summary
-    assert heard == [b""]
 
 
 def test_a_port_whose_protocol_greets_is_missed_where_it_does_not() -> None:
